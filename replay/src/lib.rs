@@ -1,0 +1,1 @@
+//! Sessions: recorded from a running service, replayed to the bit.

@@ -1,0 +1,91 @@
+//! Names of messages.
+
+use std::fmt;
+
+use super::{Frame, Protocol};
+
+/// What a frame is, without decoding it. `Display` gives the usual name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MessageId {
+    /// The address field, `GNGGA` or `PUBX`; ASCII, padded with zeros, cut at eight bytes.
+    Nmea([u8; 8]),
+    /// Class and id.
+    Ubx(u8, u8),
+    /// The message number (DF002); none in a frame shorter than twelve bits.
+    Rtcm(Option<u16>),
+}
+
+impl MessageId {
+    pub(super) fn of(frame: &Frame<'_>) -> Self {
+        match frame.protocol {
+            Protocol::Nmea => {
+                let mut address = [0; 8];
+                let field = frame.payload().iter().take_while(|&&b| b != b',').take(8);
+                for (to, from) in address.iter_mut().zip(field) {
+                    *to = *from;
+                }
+                Self::Nmea(address)
+            }
+            Protocol::Ubx => match frame.bytes {
+                [_, _, class, id, ..] => Self::Ubx(*class, *id),
+                _ => Self::Ubx(0, 0),
+            },
+            Protocol::Rtcm => match frame.payload() {
+                [a, b, ..] => Self::Rtcm(Some(u16::from(*a) << 4 | u16::from(*b) >> 4)),
+                _ => Self::Rtcm(None),
+            },
+        }
+    }
+}
+
+impl fmt::Display for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nmea(address) => {
+                for &b in address.iter().take_while(|&&b| b != 0) {
+                    write!(f, "{}", char::from(b))?;
+                }
+                Ok(())
+            }
+            Self::Ubx(class, id) => match ubx_name(*class, *id) {
+                Some(name) => f.write_str(name),
+                None => write!(f, "{class:02X}-{id:02X}"),
+            },
+            Self::Rtcm(Some(number)) => write!(f, "{number}"),
+            Self::Rtcm(None) => f.write_str("-1"),
+        }
+    }
+}
+
+/// Names from the u-blox F9 interface description (UBX-22008968); others are told by their numbers.
+fn ubx_name(class: u8, id: u8) -> Option<&'static str> {
+    Some(match (class, id) {
+        (0x01, 0x01) => "NAV-POSECEF",
+        (0x01, 0x03) => "NAV-STATUS",
+        (0x01, 0x04) => "NAV-DOP",
+        (0x01, 0x07) => "NAV-PVT",
+        (0x01, 0x13) => "NAV-HPPOSECEF",
+        (0x01, 0x14) => "NAV-HPPOSLLH",
+        (0x01, 0x20) => "NAV-TIMEGPS",
+        (0x01, 0x22) => "NAV-CLOCK",
+        (0x01, 0x30) => "NAV-SVINFO",
+        (0x01, 0x35) => "NAV-SAT",
+        (0x01, 0x3B) => "NAV-SVIN",
+        (0x01, 0x3C) => "NAV-RELPOSNED",
+        (0x01, 0x43) => "NAV-SIG",
+        (0x01, 0x61) => "NAV-EOE",
+        (0x02, 0x13) => "RXM-SFRBX",
+        (0x02, 0x15) => "RXM-RAWX",
+        (0x02, 0x32) => "RXM-RTCM",
+        (0x05, 0x00) => "ACK-NAK",
+        (0x05, 0x01) => "ACK-ACK",
+        (0x06, 0x8A) => "CFG-VALSET",
+        (0x06, 0x8B) => "CFG-VALGET",
+        (0x06, 0x8C) => "CFG-VALDEL",
+        (0x0A, 0x04) => "MON-VER",
+        (0x0A, 0x36) => "MON-COMMS",
+        (0x0A, 0x38) => "MON-RF",
+        (0x27, 0x03) => "SEC-UNIQID",
+        _ => return None,
+    })
+}

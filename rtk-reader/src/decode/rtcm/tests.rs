@@ -20,7 +20,7 @@ fn the_example_of_the_standard() {
         panic!("{}", json(&EXAMPLE_1005));
     };
     assert_eq!(station.station_id, 2003);
-    assert_eq!(station.ecef_m, [1_114_104.5999, -4_850_729.7108, 3_975_521.4643]);
+    assert_eq!(station.ecef_m, [1114104.5999, -4850729.7108, 3975521.4643]);
     assert_eq!((station.gps, station.glonass, station.galileo), (true, false, false));
     assert_eq!(station.antenna_height_m, None);
     assert!((station.latitude_deg - 38.80).abs() < 0.01, "{station:?}");
@@ -43,7 +43,7 @@ fn a_station_with_an_antenna_height() {
     assert_eq!(station.station_id, 4095);
     assert_eq!(station.itrf_year, 14);
     assert!(!station.gps && station.glonass && station.galileo && station.virtual_station);
-    assert_eq!(station.ecef_m, [-0.0001, -13_743_895.3472, 13_743_895.3471]);
+    assert_eq!(station.ecef_m, [-0.0001, -13743895.3472, 13743895.3471]);
     assert!(station.single_oscillator);
     assert_eq!(station.quarter_cycle, 2);
     assert_eq!(station.antenna_height_m, Some(6.5535));

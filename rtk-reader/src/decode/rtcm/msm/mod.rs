@@ -321,7 +321,7 @@ impl<'a> SignalColumns<'a> {
             code: signal.map(|signal| signal.code),
             signal: place as u8,
             band: signal.map(|signal| signal.band),
-            cn0_dbhz: (cn0 != 0).then(|| cn0 as f64 * resolution.cn0_dbhz),
+            cn0_dbhz: (cn0 != 0).then_some(cn0 as f64 * resolution.cn0_dbhz),
             pseudorange_m: metres(self.range, resolution.range),
             phaserange_m: metres(self.phase, resolution.phase),
             phaserange_rate_mps: rate.map(|rate| rate as f64 / RATE_UNITS_PER_MPS as f64),

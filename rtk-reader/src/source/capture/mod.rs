@@ -50,7 +50,7 @@ enum Form {
     /// Paced by the time in it.
     Raw { file: File, pacer: Box<Pacer>, buffer: Vec<u8> },
     /// Paced by `FILE.tag`.
-    Tagged { file: BufReader<File>, tags: TagReader<Box<dyn Read + Send>>, line: Line, position: u64 },
+    Tagged(Box<Tagged>),
     /// A recording of ours, paced by its receive times.
     Recorded { recording: Box<Recording<File>>, line: Line },
 }
@@ -59,7 +59,7 @@ impl std::fmt::Debug for Form {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Raw { .. } => "Raw",
-            Self::Tagged { .. } => "Tagged",
+            Self::Tagged(_) => "Tagged",
             Self::Recorded { .. } => "Recorded",
         })
     }
@@ -89,7 +89,8 @@ impl Capture {
             match tags_of(path, &file).map_err(failed)? {
                 Some(tags) => {
                     let file = BufReader::with_capacity(READ_BYTES, file);
-                    Form::Tagged { file, tags, line: Line::starting_at(Duration::ZERO), position: 0 }
+                    let line = Line::starting_at(Duration::ZERO);
+                    Form::Tagged(Box::new(Tagged { file, tags, line, position: 0, mark: None }))
                 }
                 None => Form::Raw { file, pacer: Box::default(), buffer: vec![0; READ_BYTES] },
             }
@@ -104,7 +105,7 @@ impl Capture {
     pub fn read_some(&mut self, chunks: &mut Vec<Chunk>) -> Result<bool, SourceError> {
         let read = match &mut self.form {
             Form::Raw { file, pacer, buffer } => read_raw(file, pacer, buffer, chunks),
-            Form::Tagged { file, tags, line, position } => read_tagged(file, tags, line, position, chunks),
+            Form::Tagged(tagged) => tagged.read_some(chunks),
             Form::Recorded { recording, line } => {
                 recording.read_some(&mut |received_at, bytes| split(line.at(received_at), &bytes, chunks))
             }
@@ -156,7 +157,7 @@ impl Capture {
 }
 
 /// `FILE.tag`, if it is there and belongs to the file.
-fn tags_of(path: &Path, file: &File) -> io::Result<Option<TagReader<Box<dyn Read + Send>>>> {
+fn tags_of(path: &Path, file: &File) -> io::Result<Option<TagReader>> {
     let mut tag_path = path.as_os_str().to_owned();
     tag_path.push(".tag");
     let tags = match File::open(&tag_path) {
@@ -189,26 +190,34 @@ fn read_raw(file: &mut File, pacer: &mut Pacer, buffer: &mut [u8], chunks: &mut 
     Ok(true)
 }
 
-/// A mark at a time; what stands behind the last one comes at the nominal rate.
-fn read_tagged(
-    file: &mut BufReader<File>,
-    tags: &mut TagReader<Box<dyn Read + Send>>,
-    line: &mut Line,
-    position: &mut u64,
-    chunks: &mut Vec<Chunk>,
-) -> io::Result<bool> {
-    let mark = tags.next_mark()?;
-    let length = mark.map_or(CHUNK_BYTES as u64, |mark| mark.end.saturating_sub(*position).min(READ_BYTES as u64));
-    let mut bytes = Vec::new();
-    file.by_ref().take(length).read_to_end(&mut bytes)?;
-    *position += bytes.len() as u64;
-    let nominal = Duration::from_micros(bytes.len() as u64 * 1_000_000 / NOMINAL_BYTES_PER_S);
-    let offset = match mark {
-        Some(mark) => line.at(mark.offset),
-        None => line.pass(nominal),
-    };
-    split(offset, &bytes, chunks);
-    Ok(mark.is_some() || !bytes.is_empty())
+/// A file and its tags.
+struct Tagged {
+    file: BufReader<File>,
+    tags: TagReader,
+    line: Line,
+    position: u64,
+    /// What is being read: bytes before `.0` came at offset `.1`.
+    mark: Option<(u64, Duration)>,
+}
+
+impl Tagged {
+    /// At most a piece of a mark at a time; what stands behind the last mark comes at the nominal rate.
+    fn read_some(&mut self, chunks: &mut Vec<Chunk>) -> io::Result<bool> {
+        if self.mark.is_none_or(|(end, _)| end <= self.position) {
+            self.mark = self.tags.next_mark()?.map(|mark| (mark.end, self.line.at(mark.offset)));
+        }
+        let wanted = self.mark.map_or(CHUNK_BYTES as u64, |(end, _)| end.saturating_sub(self.position));
+        let mut bytes = Vec::new();
+        self.file.by_ref().take(wanted.min(READ_BYTES as u64)).read_to_end(&mut bytes)?;
+        self.position += bytes.len() as u64;
+        let offset = match self.mark {
+            Some((_, offset)) => offset,
+            None => self.line.pass(Duration::from_micros(bytes.len() as u64 * 1_000_000 / NOMINAL_BYTES_PER_S)),
+        };
+        split(offset, &bytes, chunks);
+        // A mark may stand where the one before does.
+        Ok(!bytes.is_empty() || wanted == 0)
+    }
 }
 
 fn split(offset: Duration, bytes: &[u8], chunks: &mut Vec<Chunk>) {

@@ -36,18 +36,21 @@ pub(super) struct Mark {
 }
 
 /// Reads marks one by one.
-#[derive(Debug)]
-pub(super) struct TagReader<R> {
-    tags: R,
+pub(super) struct TagReader {
+    tags: Box<dyn Read + Send>,
     wide: bool,
     tick: u32,
     last: Mark,
 }
 
-impl<R: Read> TagReader<R> {
+impl TagReader {
     /// Reads the header. `file_bytes` is the length of the file the tags belong to, `tag_bytes` theirs.
     /// Nothing is returned if these aren't tags of that file.
-    pub(super) fn open(mut tags: R, tag_bytes: u64, file_bytes: u64) -> io::Result<Option<TagReader<impl Read>>> {
+    pub(super) fn open(
+        mut tags: impl Read + Send + 'static,
+        tag_bytes: u64,
+        file_bytes: u64,
+    ) -> io::Result<Option<Self>> {
         let mut head = Vec::new();
         tags.by_ref().take((HEADER_BYTES + PROBED_RECORDS * 12) as u64).read_to_end(&mut head)?;
         if !head.starts_with(MAGIC) || head.len() < HEADER_BYTES {
@@ -68,7 +71,8 @@ impl<R: Read> TagReader<R> {
             _ => return Ok(None),
         };
         let last = Mark { offset: Duration::ZERO, end: 0 };
-        Ok(Some(TagReader { tags: io::Cursor::new(records).chain(tags), wide, tick: 0, last }))
+        let tags = Box::new(io::Cursor::new(records).chain(tags));
+        Ok(Some(Self { tags, wide, tick: 0, last }))
     }
 
     /// The next mark, never before the last one in time or place; none at the end.
@@ -151,6 +155,13 @@ impl<W: Write> TagWriter<W> {
         self.tags.write_all(&low_u32(file_bytes).to_le_bytes())
     }
 
+    /// Hands the writer back.
+    pub fn into_inner(self) -> W {
+        self.tags
+    }
+
+    /// Flushes the writer.
+    ///
     /// # Errors
     /// What the writer says.
     pub fn flush(&mut self) -> io::Result<()> {
@@ -170,7 +181,7 @@ mod tests {
     const START: Timestamp = Duration::from_millis(1_795_452_586_500);
 
     fn marks(tags: &[u8], file_bytes: u64) -> Option<Vec<(u128, u64)>> {
-        let mut reader = TagReader::open(tags, tags.len() as u64, file_bytes).unwrap()?;
+        let mut reader = TagReader::open(io::Cursor::new(tags.to_vec()), tags.len() as u64, file_bytes).unwrap()?;
         let mut marks = Vec::new();
         while let Some(mark) = reader.next_mark().unwrap() {
             marks.push((mark.offset.as_millis(), mark.end));
@@ -217,11 +228,12 @@ mod tests {
     #[test]
     fn ticks_and_positions_wrap() {
         let four_gib = 1u64 << 32;
-        let tags = written(&[(4_294_967_000, four_gib - 100), (4_294_967_400, four_gib + 300)]);
-        let mut reader = TagReader::open(&tags[..], tags.len() as u64, four_gib * 2).unwrap().unwrap();
-        reader.last.end = four_gib - 200;
-        assert_eq!(reader.next_mark().unwrap().unwrap().end, four_gib - 100);
-        assert_eq!(reader.next_mark().unwrap().unwrap().end, four_gib + 300);
+        let before = (4_294_967_000, four_gib - 100);
+        let after = (4_294_967_400, four_gib + 300);
+        let tags = written(&[&[before; PROBED_RECORDS][..], &[after]].concat());
+        let marks = marks(&tags, four_gib * 2).unwrap();
+        assert_eq!(marks.first(), Some(&(4_294_967_000, four_gib - 100)));
+        assert_eq!(marks.last(), Some(&(4_294_967_400, four_gib + 300)));
     }
 
     #[test]

@@ -1,4 +1,32 @@
-//! Where the bytes come from. (Interface; the bodies are to be written, one source per file.)
+//! Where the bytes come from: a serial port, a capture, a host, standard input.
+//!
+//! [`run`] opens what a [`Spec`] names and turns it into [`Event`]s until it is told to stop. What should end
+//! the program is a [`SourceError`], found when the source is first opened; what happens later, an unplugged
+//! receiver or a host that went away, is an [`Event::Closed`], and the source comes back by itself.
+
+mod capture;
+mod error;
+mod lock;
+mod pacer;
+mod play;
+mod ports;
+mod run;
+mod serial;
+mod spec;
+mod stdin;
+mod stream_time;
+mod tcp;
+
+pub use capture::{Capture, Chunk, PROBE_BYTES, TagWriter};
+pub use error::{Damage, ErrorKind, Remedy, SourceError};
+pub use lock::{Holder, PortLock, default_dirs as default_lock_dirs};
+pub use pacer::{BURST_BYTES, HELD_BYTES, NOMINAL_BYTES_PER_S, Pacer};
+pub use play::paced;
+pub use ports::{MAX_PORTS, Port, UBLOX_VENDOR_ID, Usb, ports};
+pub use run::{NOT_GNSS_BYTES, Options, Timing, run};
+pub use serial::BAUD_RATES;
+pub use spec::{RateError, Spec, SpecError};
+pub use stream_time::{BACK_TOLERANCE, GAP_PLAYED, MAX_GAP};
 
 use crate::Timestamp;
 

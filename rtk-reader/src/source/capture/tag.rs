@@ -1,0 +1,249 @@
+//! RTKLIB's time tags: `FILE.tag` beside `FILE` says when each of its pieces was received.
+//!
+//! Layout (RTKLIB 2.4.3, `stream.c`, and files `str2str` wrote), little-endian:
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 60 | `TIMETAG RTKLIB 2.4.3`, zero-padded |
+//! | 4 | the writer's millisecond tick at the start |
+//! | 4 + 8 | time at the start, in GPS time: Unix-like whole seconds, and the fraction as a double |
+//! | 4 + 4 (or 8) … | ticks since the start in ms, and the file's length when that piece had been written |
+
+use std::{
+    io::{self, Read, Write},
+    time::Duration,
+};
+
+use crate::Timestamp;
+
+const MAGIC: &[u8] = b"TIMETAG RTKLIB";
+const HEADER_BYTES: usize = 76;
+const VERSION: &[u8] = b"TIMETAG RTKLIB 2.4.3";
+
+/// GPS time ahead of UTC since 2017-01-01 (IERS bulletin C 52 and those after it).
+const LEAP_SECONDS: u64 = 18;
+
+/// Records looked at to tell which of the two layouts a file has.
+const PROBED_RECORDS: usize = 64;
+
+/// Where a piece of the file ends, and when it had come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Mark {
+    /// Since the first mark's file was opened for writing.
+    pub(super) offset: Duration,
+    /// Bytes of the file.
+    pub(super) end: u64,
+}
+
+/// Reads marks one by one.
+pub(super) struct TagReader {
+    tags: Box<dyn Read + Send>,
+    wide: bool,
+    tick: u32,
+    last: Mark,
+}
+
+impl TagReader {
+    /// Reads the header. `file_bytes` is the length of the file the tags belong to, `tag_bytes` theirs.
+    /// Nothing is returned if these aren't tags of that file.
+    pub(super) fn open(
+        mut tags: impl Read + Send + 'static,
+        tag_bytes: u64,
+        file_bytes: u64,
+    ) -> io::Result<Option<Self>> {
+        let mut head = Vec::new();
+        tags.by_ref().take((HEADER_BYTES + PROBED_RECORDS * 12) as u64).read_to_end(&mut head)?;
+        if !head.starts_with(MAGIC) || head.len() < HEADER_BYTES {
+            return Ok(None);
+        }
+        let records = head.split_off(HEADER_BYTES);
+        let size = tag_bytes.saturating_sub(HEADER_BYTES as u64);
+        let fits = |wide: bool| {
+            let step: u64 = if wide { 12 } else { 8 };
+            (plausible(&records, wide, file_bytes), size.is_multiple_of(step))
+        };
+        let wide = match (fits(false), fits(true)) {
+            ((true, true), _) => false,
+            (_, (true, true)) => true,
+            // Cut off within a record.
+            ((true, _), _) => false,
+            (_, (true, _)) => true,
+            _ => return Ok(None),
+        };
+        let last = Mark { offset: Duration::ZERO, end: 0 };
+        let tags = Box::new(io::Cursor::new(records).chain(tags));
+        Ok(Some(Self { tags, wide, tick: 0, last }))
+    }
+
+    /// The next mark, never before the last one in time or place; none at the end.
+    pub(super) fn next_mark(&mut self) -> io::Result<Option<Mark>> {
+        let mut record = [0; 12];
+        let length = if self.wide { 12 } else { 8 };
+        let Some(record) = record.get_mut(..length) else { return Ok(None) };
+        match self.tags.read_exact(record) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+            Err(error) => return Err(error),
+        }
+        let (tick, end) = fields(record);
+        // Both wrap: the tick after 49.7 days, a short position after 4 GiB.
+        let passed = tick.wrapping_sub(self.tick);
+        if passed <= u32::MAX / 2 {
+            self.last.offset += Duration::from_millis(u64::from(passed));
+            self.tick = tick;
+        }
+        self.last.end = if self.wide {
+            end.max(self.last.end)
+        } else {
+            let short = self.last.end & u64::from(u32::MAX);
+            let carry = if end < short && short - end > u64::from(u32::MAX / 2) { 1 << 32 } else { 0 };
+            (self.last.end - short + end + carry).max(self.last.end)
+        };
+        Ok(Some(self.last))
+    }
+}
+
+/// Ticks and positions that only grow, within the file. A layout misread has zeros among its ticks.
+fn plausible(records: &[u8], wide: bool, file_bytes: u64) -> bool {
+    let mut last = (0, 0);
+    records.chunks_exact(if wide { 12 } else { 8 }).all(|record| {
+        let (tick, end) = fields(record);
+        let grows = tick >= last.0 && end >= last.1 && end <= file_bytes;
+        last = (tick, end);
+        grows
+    })
+}
+
+fn fields(record: &[u8]) -> (u32, u64) {
+    let Some((tick, end)) = record.split_first_chunk::<4>() else { return (0, 0) };
+    let end = end.iter().rev().fold(0, |value, &byte| value << 8 | u64::from(byte));
+    (u32::from_le_bytes(*tick), end)
+}
+
+/// Writes the tags of a file while it is written, for RTKLIB (`str2str -in file://FILE::T`) and for us.
+#[derive(Debug)]
+pub struct TagWriter<W> {
+    tags: W,
+    start: Timestamp,
+}
+
+impl<W: Write> TagWriter<W> {
+    /// Writes the header.
+    ///
+    /// # Errors
+    /// What the writer says.
+    pub fn new(mut tags: W, start: Timestamp) -> io::Result<Self> {
+        let mut header = [0; 60];
+        for (to, from) in header.iter_mut().zip(VERSION) {
+            *to = *from;
+        }
+        tags.write_all(&header)?;
+        tags.write_all(&low_u32(start.as_millis() as u64).to_le_bytes())?;
+        tags.write_all(&low_u32(start.as_secs() + LEAP_SECONDS).to_le_bytes())?;
+        tags.write_all(&(f64::from(start.subsec_nanos()) / 1e9).to_le_bytes())?;
+        Ok(Self { tags, start })
+    }
+
+    /// The file was `file_bytes` long when what had come until `received_at` was in it. Beyond 4 GiB the
+    /// position wraps, as RTKLIB's does.
+    ///
+    /// # Errors
+    /// What the writer says.
+    pub fn mark(&mut self, received_at: Timestamp, file_bytes: u64) -> io::Result<()> {
+        let tick = received_at.saturating_sub(self.start).as_millis() as u64;
+        self.tags.write_all(&low_u32(tick).to_le_bytes())?;
+        self.tags.write_all(&low_u32(file_bytes).to_le_bytes())
+    }
+
+    /// Hands the writer back.
+    pub fn into_inner(self) -> W {
+        self.tags
+    }
+
+    /// Flushes the writer.
+    ///
+    /// # Errors
+    /// What the writer says.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.tags.flush()
+    }
+}
+
+/// The low half: the format's fields wrap.
+fn low_u32(value: u64) -> u32 {
+    (value & u64::from(u32::MAX)) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: Timestamp = Duration::from_millis(1_795_452_586_500);
+
+    fn marks(tags: &[u8], file_bytes: u64) -> Option<Vec<(u128, u64)>> {
+        let mut reader = TagReader::open(io::Cursor::new(tags.to_vec()), tags.len() as u64, file_bytes).unwrap()?;
+        let mut marks = Vec::new();
+        while let Some(mark) = reader.next_mark().unwrap() {
+            marks.push((mark.offset.as_millis(), mark.end));
+        }
+        Some(marks)
+    }
+
+    fn written(marks: &[(u64, u64)]) -> Vec<u8> {
+        let mut writer = TagWriter::new(Vec::new(), START).unwrap();
+        for &(ms, end) in marks {
+            writer.mark(START + Duration::from_millis(ms), end).unwrap();
+        }
+        writer.tags
+    }
+
+    /// The same with eight-byte positions.
+    fn widened(narrow: &[u8]) -> Vec<u8> {
+        let (header, records) = narrow.split_at(HEADER_BYTES);
+        let wide = records.chunks(8).flat_map(|record| [record, &[0; 4]].concat());
+        header.iter().copied().chain(wide).collect()
+    }
+
+    #[test]
+    fn what_is_written_is_read_in_both_widths() {
+        // Three narrow records are as long as two wide ones.
+        for count in 0..9 {
+            let expected: Vec<_> = (0..count).map(|n| (n * 200, n * 400)).collect();
+            let narrow = written(&expected);
+            let expected: Vec<_> = expected.iter().map(|&(ms, end)| (u128::from(ms), end)).collect();
+            assert_eq!(marks(&narrow, 10_000), Some(expected.clone()), "{count} narrow");
+            assert_eq!(marks(&widened(&narrow), 10_000), Some(expected), "{count} wide");
+        }
+    }
+
+    #[test]
+    fn the_header_is_rtklibs() {
+        let tags = written(&[]);
+        assert_eq!(tags.len(), HEADER_BYTES);
+        assert!(tags.starts_with(b"TIMETAG RTKLIB 2.4.3\0"));
+        assert_eq!(tags[64..68], 1_795_452_604u32.to_le_bytes());
+        assert_eq!(tags[68..76], 0.5f64.to_le_bytes());
+    }
+
+    #[test]
+    fn ticks_and_positions_wrap() {
+        let four_gib = 1u64 << 32;
+        let before = (4_294_967_000, four_gib - 100);
+        let after = (4_294_967_400, four_gib + 300);
+        let tags = written(&[&[before; PROBED_RECORDS][..], &[after]].concat());
+        let marks = marks(&tags, four_gib * 2).unwrap();
+        assert_eq!(marks.first(), Some(&(4_294_967_000, four_gib - 100)));
+        assert_eq!(marks.last(), Some(&(4_294_967_400, four_gib + 300)));
+    }
+
+    #[test]
+    fn what_isnt_this_files_is_not_used() {
+        assert_eq!(marks(b"", 100), None);
+        assert_eq!(marks(b"TIMETAG RTKLIB", 100), None);
+        assert_eq!(marks(&written(&[(0, 100), (200, 500)]), 300), None);
+        assert_eq!(marks(&[0; 200], 300), None);
+        let mut cut = written(&[(0, 100), (200, 300)]);
+        cut.pop();
+        assert_eq!(marks(&cut, 300), Some(vec![(0, 100)]));
+    }
+}

@@ -1,0 +1,207 @@
+//! Why a source can't be used at all.
+
+use std::{fmt, io, path::PathBuf};
+
+use thiserror::Error;
+
+use super::lock::Holder;
+
+/// What ends the program: found when a source is first opened, or at the end of a damaged recording played
+/// once. Whatever happens to a source later is an [`Event`](super::Event).
+#[derive(Debug, Error)]
+pub enum SourceError {
+    /// Neither a device nor a file.
+    #[error("no such port or file: {}; `depot gnss ports` lists what is plugged in", path.display())]
+    NoSuchPort {
+        /// As given.
+        path: PathBuf,
+    },
+    /// It exists, but bytes of a receiver can't come from it.
+    #[error("{} is {found}, not a serial port or a capture; `depot gnss ports` lists what is plugged in", path.display())]
+    NotASource {
+        /// As given.
+        path: PathBuf,
+        /// What it is.
+        found: &'static str,
+    },
+    /// The user may not open it.
+    #[error("no permission to open {}: {remedy}", path.display())]
+    PermissionDenied {
+        /// The device or file.
+        path: PathBuf,
+        /// What to do.
+        remedy: Remedy,
+    },
+    /// Another process reads the port.
+    #[error("{} is in use by {holder}; stop it first: two readers of a port steal each other's bytes", path.display())]
+    Held {
+        /// The device.
+        path: PathBuf,
+        /// Who.
+        holder: Holder,
+    },
+    /// The rate given doesn't frame, another does.
+    #[error("{} does not talk at {given} Bd but at {fits} Bd: use --baud {fits}, or leave --baud out", path.display())]
+    WrongBaud {
+        /// The device.
+        path: PathBuf,
+        /// What the user said.
+        given: u32,
+        /// What was found.
+        fits: u32,
+    },
+    /// Bytes, but no frame of NMEA, UBX or RTCM 3 in them.
+    #[error("{origin} is not a GNSS stream: {bytes} bytes came{}, and none is in a good NMEA, UBX or RTCM 3 frame; check what is connected", at_any(*bauds))]
+    NotGnss {
+        /// Device, host or file.
+        origin: String,
+        /// How many were looked at.
+        bytes: u64,
+        /// How many line speeds were tried; 0 where there is no line.
+        bauds: usize,
+    },
+    /// `auto`, and more than one receiver.
+    #[error("{} receivers are plugged in and I won't guess: choose with --gnss one of {}", names.len(), names.join(", "))]
+    SeveralReceivers {
+        /// Their paths, by-id where there is one.
+        names: Vec<String>,
+    },
+    /// `auto`, and no u-blox on USB.
+    #[error("no u-blox receiver on USB{}: plug it in, or name its port with --gnss", others(names))]
+    NoReceiver {
+        /// Ports that are there but aren't a u-blox.
+        names: Vec<String>,
+    },
+    /// A recording without a receiver's bytes.
+    #[error("{} holds no receiver's bytes (no message on a topic that ends in /in/stream, in {messages} messages)", path.display())]
+    NoStream {
+        /// The recording.
+        path: PathBuf,
+        /// Messages of other topics.
+        messages: u64,
+    },
+    /// A recording was played as far as it can be read.
+    #[error("{} is damaged: {damage}; what could be read was played", path.display())]
+    Damaged {
+        /// The recording.
+        path: PathBuf,
+        /// What was read and what was lost.
+        damage: Damage,
+    },
+    /// The system says no.
+    #[error("can't {doing} {}: {error}", path.display())]
+    Io {
+        /// `open`, `read`, `lock`.
+        doing: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// As the system words it.
+        #[source]
+        error: io::Error,
+    },
+}
+
+/// What a program may tell apart by its exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ErrorKind {
+    /// The source named isn't there, or can't be told which.
+    NotFound,
+    /// No permission.
+    Permission,
+    /// Held by another process.
+    Held,
+    /// It is there, but it doesn't talk GNSS, or not at this rate.
+    NotGnss,
+    /// A damaged recording.
+    Damaged,
+    /// Anything else the system refused.
+    Io,
+}
+
+impl SourceError {
+    /// For an exit code.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NoSuchPort { .. }
+            | Self::NotASource { .. }
+            | Self::SeveralReceivers { .. }
+            | Self::NoReceiver { .. } => ErrorKind::NotFound,
+            Self::PermissionDenied { .. } => ErrorKind::Permission,
+            Self::Held { .. } => ErrorKind::Held,
+            Self::WrongBaud { .. } | Self::NotGnss { .. } | Self::NoStream { .. } => ErrorKind::NotGnss,
+            Self::Damaged { .. } => ErrorKind::Damaged,
+            Self::Io { .. } => ErrorKind::Io,
+        }
+    }
+}
+
+/// What to do about a permission.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// The group that owns the device may read it.
+    JoinGroup(String),
+    /// No group helps.
+    AskOwner,
+}
+
+impl fmt::Display for Remedy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::JoinGroup(group) => write!(
+                f,
+                "join the group `{group}` with `sudo usermod -aG {group} $USER`, then log out and in again"
+            ),
+            Self::AskOwner => f.write_str("ask its owner for read and write access"),
+        }
+    }
+}
+
+/// What a damaged recording lost.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Damage {
+    /// Messages of the receiver that were read.
+    pub messages_read: u64,
+    /// Chunks whose checksum or compression was wrong; their messages are lost.
+    pub chunks_lost: u64,
+    /// Messages on the stream's topic that aren't what a recorder of ours writes.
+    pub messages_lost: u64,
+    /// Where the file breaks off, in bytes; nothing behind it was read.
+    pub broken_off_at: Option<u64>,
+}
+
+impl Damage {
+    /// Nothing was lost.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        self.chunks_lost == 0 && self.messages_lost == 0 && self.broken_off_at.is_none()
+    }
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} messages of the receiver were read", self.messages_read)?;
+        if self.chunks_lost > 0 {
+            write!(f, ", {} chunks with a wrong checksum are lost", self.chunks_lost)?;
+        }
+        if self.messages_lost > 0 {
+            write!(f, ", {} messages make no sense", self.messages_lost)?;
+        }
+        if let Some(at) = self.broken_off_at {
+            write!(f, ", the file breaks off at byte {at}")?;
+        }
+        Ok(())
+    }
+}
+
+fn at_any(bauds: usize) -> String {
+    match bauds {
+        0 => String::new(),
+        1 => " at the only rate tried".to_owned(),
+        n => format!(" at {n} rates from 9600 to 921600 Bd"),
+    }
+}
+
+fn others(names: &[String]) -> String {
+    if names.is_empty() { String::new() } else { format!(" (found: {})", names.join(", ")) }
+}

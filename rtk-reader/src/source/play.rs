@@ -1,0 +1,147 @@
+//! Playing bytes in their time: the only part of a capture that waits.
+
+use std::{path::PathBuf, time::Duration};
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    CHUNK_BYTES, Event, Rate, SourceError,
+    capture::{Capture, Chunk},
+    run::{Halt, Out},
+    stream_time::GAP_PLAYED,
+};
+use crate::Timestamp;
+
+/// Pieces read ahead of the player.
+const READ_AHEAD: usize = 4;
+
+/// Plays what isn't a file: `(offset from the start, bytes)` in order, a generated scenario for example.
+/// Tells [`Event::Opened`] first and [`Event::Ended`] last; ends early when `stop` says so or nobody takes
+/// the events any more.
+pub async fn paced<N>(
+    device: String,
+    chunks: impl Iterator<Item = (Duration, Vec<u8>)> + Send,
+    rate: Rate,
+    now: N,
+    events: mpsc::Sender<Event>,
+    stop: CancellationToken,
+) where
+    N: Fn() -> Timestamp + Send + Sync,
+{
+    let out = Out { events, now };
+    let play = async {
+        out.send(Event::Opened { device, baud: None }).await?;
+        let player = Player { start: (out.now)(), rate };
+        for (offset, bytes) in chunks {
+            player.play(&out, offset, &bytes).await?;
+        }
+        out.send(Event::Ended).await
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        _ = play => {}
+    }
+}
+
+/// Plays a capture, once or for ever.
+pub(super) async fn capture<N>(path: PathBuf, rate: Rate, once: bool, out: &Out<N>) -> Result<(), Halt>
+where
+    N: Fn() -> Timestamp + Send + Sync,
+{
+    let opened = path.clone();
+    blocking(move || Capture::open(&opened)).await?;
+    out.send(Event::Opened { device: path.display().to_string(), baud: None }).await?;
+    let player = Player { start: (out.now)(), rate };
+    let mut base = Duration::ZERO;
+    loop {
+        let (pieces, mut played) = mpsc::channel::<Vec<Chunk>>(READ_AHEAD);
+        let read = tokio::task::spawn_blocking({
+            let path = path.clone();
+            move || read(&path, &pieces)
+        });
+        let mut last = Duration::ZERO;
+        while let Some(chunks) = played.recv().await {
+            for chunk in chunks {
+                last = chunk.offset;
+                player.play(out, base + chunk.offset, &chunk.bytes).await?;
+            }
+        }
+        let result = joined(read.await);
+        if once {
+            out.send(Event::Ended).await?;
+            return Ok(result?);
+        }
+        if let Err(error) = result {
+            tracing::warn!(%error, "playing it again from the start");
+        }
+        // On the same time line: the first epoch follows the last one.
+        base += last + GAP_PLAYED;
+    }
+}
+
+/// Reads a capture to its end, or as long as somebody listens.
+fn read(path: &std::path::Path, pieces: &mpsc::Sender<Vec<Chunk>>) -> Result<(), SourceError> {
+    let mut capture = Capture::open_unchecked(path)?;
+    loop {
+        let mut chunks = Vec::new();
+        let more = capture.read_some(&mut chunks)?;
+        if !chunks.is_empty() && pieces.blocking_send(chunks).is_err() {
+            return Ok(());
+        }
+        if !more {
+            break;
+        }
+    }
+    match capture.damage() {
+        Some(damage) => Err(SourceError::Damaged { path: path.to_owned(), damage: damage.clone() }),
+        None => Ok(()),
+    }
+}
+
+/// Runs what reads files where it may wait.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, SourceError> + Send + 'static,
+) -> Result<T, SourceError> {
+    joined(tokio::task::spawn_blocking(work).await)
+}
+
+fn joined<T>(result: Result<Result<T, SourceError>, tokio::task::JoinError>) -> Result<T, SourceError> {
+    match result {
+        Ok(result) => result,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(cancelled) => Err(SourceError::Io {
+                doing: "finish reading",
+                path: PathBuf::from("the source"),
+                error: cancelled.into(),
+            }),
+        },
+    }
+}
+
+/// A time line that began at `start`.
+struct Player {
+    start: Timestamp,
+    rate: Rate,
+}
+
+impl Player {
+    async fn play<N>(&self, out: &Out<N>, offset: Duration, bytes: &[u8]) -> Result<(), Halt>
+    where
+        N: Fn() -> Timestamp + Send + Sync,
+    {
+        if let Rate::Times(times) = self.rate {
+            let due = self.start.saturating_add(Duration::try_from_secs_f64(offset.as_secs_f64() / times).unwrap_or(Duration::MAX));
+            let wait = due.saturating_sub((out.now)());
+            if !wait.is_zero() {
+                tokio::time::sleep(wait).await;
+            }
+        }
+        let received_at = self.start.saturating_add(offset);
+        for bytes in bytes.chunks(CHUNK_BYTES) {
+            out.send(Event::Bytes { received_at, bytes: bytes.to_vec() }).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,124 @@
+//! A receiver on a serial port, found, held, read, and found again.
+
+mod baud;
+mod port;
+
+use std::{path::PathBuf, time::Duration};
+
+use super::{
+    CHUNK_BYTES, Event, Options,
+    run::{Backoff, Halt, Out, Read, Sniffer, read},
+};
+use crate::Timestamp;
+use port::{OpenPort, Speed, Target};
+
+pub use baud::BAUD_RATES;
+
+/// Bytes without a good frame after which the line speed is looked for again: the receiver has changed it.
+/// A multiple of the longest message a receiver sends, so that no single damaged one does.
+const UNFRAMED_BYTES: u64 = 16 * 1024;
+
+/// The same while the line speed isn't known yet.
+const UNFRAMED_AT_FIRST_BYTES: u64 = 1024;
+
+/// Opens the port (`None`: the one u-blox on USB) and reads it; reopens it for ever.
+pub(super) async fn run<N>(path: Option<PathBuf>, options: &Options, out: &Out<N>) -> Result<(), Halt>
+where
+    N: Fn() -> Timestamp + Send + Sync,
+{
+    let mut target = Target::new(path);
+    let mut port = target.open(options, &out.now).await?;
+    loop {
+        let reason = listen(port, options, out).await?;
+        tracing::warn!(%reason, "the receiver is gone; waiting for its return");
+        out.send(Event::Closed { reason: reason.clone() }).await?;
+        port = reopen(&mut target, options, out, reason).await?;
+        tracing::info!(device = port.name(), "the receiver is back");
+    }
+}
+
+/// Tries until it is back; tells when the reason why it isn't changes.
+async fn reopen<N>(
+    target: &mut Target,
+    options: &Options,
+    out: &Out<N>,
+    mut told: String,
+) -> Result<OpenPort, Halt>
+where
+    N: Fn() -> Timestamp + Send + Sync,
+{
+    let mut backoff = Backoff::new(&options.timing);
+    let mut first = true;
+    loop {
+        backoff.wait().await;
+        let reason = match target.open(options, &out.now).await {
+            Ok(port) => return Ok(port),
+            Err(error) => error.to_string(),
+        };
+        // That it isn't there has just been told in better words.
+        if told != reason && !std::mem::take(&mut first) {
+            tracing::warn!(%reason, "can't reopen the receiver yet");
+            out.send(Event::Closed { reason: reason.clone() }).await?;
+        }
+        told = reason;
+    }
+}
+
+/// Reads until the port is lost, for the reason returned; by then it is closed and unlocked.
+async fn listen<N>(mut port: OpenPort, options: &Options, out: &Out<N>) -> Result<String, Halt>
+where
+    N: Fn() -> Timestamp + Send + Sync,
+{
+    out.send(port.opened()).await?;
+    let mut sniffer = Sniffer::default();
+    let heard = port.take_heard();
+    if !heard.is_empty() {
+        sniffer.push((out.now)(), &heard);
+        out.bytes(&heard).await?;
+    }
+    let mut buffer = [0; CHUNK_BYTES];
+    let mut told_unframed = false;
+    loop {
+        let length = match read(&mut port.stream, &mut buffer, options.timing.silence).await {
+            Read::Bytes(length) => length,
+            Read::Gone(error) => {
+                let error = error.map(|error| format!(" ({error})")).unwrap_or_default();
+                return Ok(format!("{} was unplugged{error}", port.name()));
+            }
+            Read::Silent => {
+                tracing::warn!(device = port.name(), seconds = seconds(options.timing.silence), "silent; opening it anew");
+                port = match port.reopened(options).await {
+                    Ok(port) => port,
+                    Err(error) => return Ok(error.to_string()),
+                };
+                continue;
+            }
+        };
+        let bytes = buffer.get(..length).unwrap_or_default();
+        sniffer.push((out.now)(), bytes);
+        if let Speed::Unconfirmed(baud) = port.speed {
+            if sniffer.frames() > 0 {
+                port.speed = Speed::Bauds(baud);
+                out.send(port.opened()).await?;
+            } else if sniffer.unframed_bytes() >= UNFRAMED_AT_FIRST_BYTES {
+                return Ok(format!("{} talks, but not at {baud} Bd: looking for its rate", port.name()));
+            }
+        }
+        out.bytes(bytes).await?;
+        if sniffer.unframed_bytes() >= UNFRAMED_BYTES {
+            let reason = format!("what comes from {} is no longer a GNSS stream{}", port.name(), port.speed);
+            if options.baud.is_none() {
+                return Ok(reason);
+            }
+            if !std::mem::replace(&mut told_unframed, true) {
+                tracing::warn!("{reason}; leave --baud out to have its rate found");
+            }
+        } else {
+            told_unframed = false;
+        }
+    }
+}
+
+fn seconds(time: Duration) -> f64 {
+    time.as_secs_f64()
+}

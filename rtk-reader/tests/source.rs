@@ -1,0 +1,20 @@
+//! Sources, from outside: real captures, pseudo-terminals, sockets.
+
+#[path = "source/capture.rs"]
+mod capture;
+#[path = "source/common.rs"]
+mod common;
+#[path = "source/play.rs"]
+mod play;
+#[cfg(target_os = "linux")]
+#[path = "source/ports.rs"]
+mod ports;
+#[path = "source/recording.rs"]
+mod recording;
+#[cfg(target_os = "linux")]
+#[path = "source/serial.rs"]
+mod serial;
+#[path = "source/tags.rs"]
+mod tags;
+#[path = "source/tcp.rs"]
+mod tcp;

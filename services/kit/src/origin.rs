@@ -107,15 +107,16 @@ impl Origin {
             _ => return None,
         };
         let authority = uri.authority()?;
+        // A port out of range is none to the library; here it is no origin. So is anything before the host.
+        let port = match authority.as_str().strip_prefix(authority.host())? {
+            "" if secure => 443,
+            "" => 80,
+            port => port.strip_prefix(':')?.parse().ok()?,
+        };
         let bare = matches!(uri.path(), "" | "/") && uri.query().is_none();
-        if !bare || authority.as_str().contains('@') || authority.host().is_empty() {
+        if !bare || authority.host().is_empty() {
             return None;
         }
-        let port = match authority.port() {
-            Some(_) => authority.port_u16()?,
-            None if secure => 443,
-            None => 80,
-        };
         Some(Self { secure, host: authority.host().to_ascii_lowercase(), port })
     }
 

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    body::Bytes,
+    body::{Bytes, HttpBody},
     extract::{
         DefaultBodyLimit, FromRequest, FromRequestParts, Request,
         rejection::{BytesRejection, FailedToBufferBody},
@@ -117,11 +117,16 @@ impl Web {
 }
 
 async fn read_body(request: Request) -> Result<String, Refusal> {
+    let too_large = Refusal::BodyTooLarge { max_bytes: MAX_BODY_BYTES };
+    // What announces itself as too large isn't waited for.
+    if request.body().size_hint().lower() > MAX_BODY_BYTES as u64 {
+        return Err(too_large);
+    }
     let broken = |cause: &str| Refusal::BadBody { cause: cause.to_owned() };
     let bytes = match timeout(BODY_TIMEOUT, Bytes::from_request(request, &())).await {
         Err(_) => return Err(broken("it did not arrive in time")),
         Ok(Err(BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)))) => {
-            return Err(Refusal::BodyTooLarge { max_bytes: MAX_BODY_BYTES });
+            return Err(too_large);
         }
         Ok(Err(error)) => return Err(broken(&error.to_string())),
         Ok(Ok(bytes)) => bytes,

@@ -71,7 +71,10 @@ fn say(name: &str, bytes: &[u8]) {
     ];
     for (row, speed) in rows {
         let ratio = speed.best / checksums.best;
-        tell(&format!("  {row:<32} best {:>6.0} MB/s  median {:>6.0} MB/s  {ratio:>6.2} of checksums alone", speed.best, speed.median));
+        tell(&format!(
+            "  {row:<32} best {:>6.0} MB/s  median {:>6.0} MB/s  {ratio:>6.2} of checksums alone",
+            speed.best, speed.median
+        ));
     }
 }
 
@@ -85,7 +88,9 @@ fn checksums_alone(bytes: &[u8]) -> usize {
             *of = bytes.as_ptr() as usize;
             places.clear();
             let mut framer = Framer::new();
-            framer.push(Timestamp::ZERO, bytes, &mut |f| places.push((f.protocol, f.offset as usize, f.bytes.len())));
+            framer.push(Timestamp::ZERO, bytes, &mut |f| {
+                places.push((f.protocol, f.offset as usize, f.bytes.len()))
+            });
         }
         places.iter().fold(0, |sum, &(protocol, start, len)| {
             let frame = &bytes[start..start + len];
@@ -183,7 +188,8 @@ fn repeated(files: &[PathBuf]) -> Vec<u8> {
 /// All files that hold a receiver's or a caster's bytes.
 fn captures() -> Result<Vec<PathBuf>, String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/gnss");
-    let counts = std::fs::read(folder.join("COUNTS.json")).map_err(|_| format!("no captures in {}", folder.display()))?;
+    let counts = std::fs::read(folder.join("COUNTS.json"))
+        .map_err(|_| format!("no captures in {}", folder.display()))?;
     let counts: serde_json::Map<String, serde_json::Value> =
         serde_json::from_slice(&counts).map_err(|e| format!("COUNTS.json: {e}"))?;
     Ok(counts.keys().map(|name| folder.join(name)).collect())

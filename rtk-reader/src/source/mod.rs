@@ -21,12 +21,12 @@ pub use capture::{Capture, Chunk, PROBE_BYTES, TagWriter};
 pub use error::{Damage, ErrorKind, Remedy, SourceError};
 pub use lock::{Holder, PortLock, default_dirs as default_lock_dirs};
 pub use pacer::{BURST_BYTES, HELD_BYTES, NOMINAL_BYTES_PER_S, Pacer};
-pub use play::paced;
+pub use play::{Moment, paced};
 pub use ports::{MAX_PORTS, Port, UBLOX_VENDOR_ID, Usb, ports};
 pub use run::{NOT_GNSS_BYTES, Options, Timing, run};
 pub use serial::BAUD_RATES;
 pub use spec::{RateError, Spec, SpecError};
-pub use stream_time::{BACK_TOLERANCE, GAP_PLAYED, MAX_GAP};
+pub use stream_time::{BACK_TOLERANCE, GAP_PLAYED, MAX_GAP, StreamTime};
 
 use crate::Timestamp;
 

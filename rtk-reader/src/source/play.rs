@@ -16,12 +16,23 @@ use crate::Timestamp;
 /// Pieces read ahead of the player.
 const READ_AHEAD: usize = 4;
 
-/// Plays what isn't a file: `(offset from the start, bytes)` in order, a generated scenario for example.
-/// Tells [`Event::Opened`] first and [`Event::Ended`] last; ends early when `stop` says so or nobody takes
-/// the events any more.
+/// What happens at a moment of a stream that is made up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// Bytes come.
+    Bytes(Vec<u8>),
+    /// The receiver is unplugged.
+    Closed,
+    /// It is plugged in again.
+    Opened,
+}
+
+/// Plays what isn't a file: `(offset from the start, what happens)` in order, a generated scenario for
+/// example. Tells [`Event::Opened`] first and [`Event::Ended`] last; ends early when `stop` says so or nobody
+/// takes the events any more.
 pub async fn paced<N>(
     device: String,
-    chunks: impl Iterator<Item = (Duration, Vec<u8>)> + Send,
+    moments: impl Iterator<Item = (Duration, Moment)> + Send,
     rate: Rate,
     now: N,
     events: mpsc::Sender<Event>,
@@ -31,10 +42,20 @@ pub async fn paced<N>(
 {
     let out = Out { events, now };
     let play = async {
-        out.send(Event::Opened { device, baud: None }).await?;
+        out.send(Event::Opened { device: device.clone(), baud: None }).await?;
         let player = Player { start: (out.now)(), rate };
-        for (offset, bytes) in chunks {
-            player.play(&out, offset, &bytes).await?;
+        for (offset, moment) in moments {
+            match moment {
+                Moment::Bytes(bytes) => player.play(&out, offset, &bytes).await?,
+                Moment::Closed => {
+                    player.wait(&out, offset).await;
+                    out.send(Event::Closed { reason: format!("{device} was unplugged") }).await?;
+                }
+                Moment::Opened => {
+                    player.wait(&out, offset).await;
+                    out.send(Event::Opened { device: device.clone(), baud: None }).await?;
+                }
+            }
         }
         out.send(Event::Ended).await
     };
@@ -131,17 +152,27 @@ impl Player {
     where
         N: Fn() -> Timestamp + Send + Sync,
     {
-        if let Rate::Times(times) = self.rate {
-            let due = self.start.saturating_add(Duration::try_from_secs_f64(offset.as_secs_f64() / times).unwrap_or(Duration::MAX));
-            let wait = due.saturating_sub((out.now)());
-            if !wait.is_zero() {
-                tokio::time::sleep(wait).await;
-            }
-        }
+        self.wait(out, offset).await;
         let received_at = self.start.saturating_add(offset);
         for bytes in bytes.chunks(CHUNK_BYTES) {
             out.send(Event::Bytes { received_at, bytes: bytes.to_vec() }).await?;
         }
         Ok(())
+    }
+
+    /// Waits until an offset is due.
+    async fn wait<N>(&self, out: &Out<N>, offset: Duration)
+    where
+        N: Fn() -> Timestamp + Send + Sync,
+    {
+        if let Rate::Times(times) = self.rate {
+            let due = self.start.saturating_add(
+                Duration::try_from_secs_f64(offset.as_secs_f64() / times).unwrap_or(Duration::MAX),
+            );
+            let wait = due.saturating_sub((out.now)());
+            if !wait.is_zero() {
+                tokio::time::sleep(wait).await;
+            }
+        }
     }
 }

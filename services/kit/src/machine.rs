@@ -95,6 +95,8 @@ pub enum Input {
     },
     /// The machine's time-out came: the shell calls [`Machine::handle_timeout`] instead of `handle`.
     Timer,
+    /// The service is about to stop: what is held back for a better moment is told now, or never.
+    Stopping,
 }
 
 /// What happened to the receiver's byte stream.

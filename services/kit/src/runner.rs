@@ -286,7 +286,9 @@ impl Actor {
     }
 
     fn begin_stop(&mut self) {
-        self.stopping = Some(self.clock.now() + self.limits.shutdown);
+        let now = self.clock.now();
+        self.feed(now, Input::Stopping, None);
+        self.stopping = Some(now + self.limits.shutdown);
         for conn in self.conns.all.values() {
             conn.outbox.close(CLOSE_GOING_AWAY, "the service is stopping");
         }

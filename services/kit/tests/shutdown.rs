@@ -38,6 +38,20 @@ async fn every_client_is_told_1001_after_all_that_waits_for_it() {
 }
 
 #[tokio::test]
+async fn what_the_machine_holds_back_is_told_before_the_close() {
+    let bench = Bench::start().await;
+    let mut client = bench.connect("/ws").await;
+    assert_eq!(client.number().await, 0);
+    client.send(r#"{"set_after_ms":60000}"#).await;
+    client.send(r#"{"set":6}"#).await;
+    assert_eq!(client.number().await, 6);
+    bench.stop.cancel();
+    assert_eq!(client.number().await, 7, "a minute early rather than never");
+    assert_eq!(client.closed().await, Some(1001));
+    bench.finish().await;
+}
+
+#[tokio::test]
 async fn a_client_that_never_answers_the_close_is_dropped_at_its_deadline() {
     let session = SessionLimits { close_wait: Duration::from_millis(100), ..SessionLimits::default() };
     let bench = Bench::with(Options { session, ..Options::default() }).await;

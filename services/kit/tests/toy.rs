@@ -96,7 +96,8 @@ impl Machine for Toy {
                     self.set(byte.into(), out);
                 }
             }
-            Input::Stream { .. } | Input::Clock { .. } | Input::Timer => {}
+            Input::Stopping if self.timer.take().is_some() => self.set(self.number + 1, out),
+            Input::Stream { .. } | Input::Clock { .. } | Input::Timer | Input::Stopping => {}
         }
     }
 

@@ -122,10 +122,7 @@ fn glonass_sign_magnitude() {
     assert!(!ephemeris.healthy);
     insta::assert_json_snapshot!(ephemeris, @r#"
     {
-      "satellite": {
-        "constellation": "glonass",
-        "number": 24
-      },
+      "satellite": "R24",
       "week": null,
       "issue": null,
       "reference_time_s": 85500,

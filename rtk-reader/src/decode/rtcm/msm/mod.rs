@@ -16,7 +16,7 @@
 
 mod signals;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::{Error, bits::Bits};
 use crate::decode::{Constellation, SatelliteId};
@@ -81,9 +81,11 @@ pub struct MsmSignal {
     pub band: Option<&'static str>,
     /// dB-Hz (DF403, DF408); none when not available.
     pub cn0_dbhz: Option<f64>,
-    /// Pseudorange, metres; none when not available.
+    /// Pseudorange, metres; none when not available. In JSON to 0.1 mm, finer than any level's resolution.
+    #[serde(serialize_with = "tenth_millimetres")]
     pub pseudorange_m: Option<f64>,
-    /// Phase range, metres; none when not available.
+    /// Phase range, metres; none when not available. In JSON to 0.1 mm; the finest resolution is 0.14 mm.
+    #[serde(serialize_with = "tenth_millimetres")]
     pub phaserange_m: Option<f64>,
     /// Phase range rate, metres per second; MSM 5 and 7.
     pub phaserange_rate_mps: Option<f64>,
@@ -336,6 +338,12 @@ impl<'a> SignalColumns<'a> {
 fn available(bits: &Bits<'_>, position: usize, width: u32) -> Option<i64> {
     let value = bits.signed_at(position, width);
     (value != -1 << (width - 1)).then_some(value)
+}
+
+/// Half the digits of a range in metres are below what was sent, and they are most of a message's JSON.
+#[expect(clippy::ref_option, reason = "the signature serde asks for")]
+fn tenth_millimetres<S: Serializer>(range_m: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
+    range_m.map(|m| (m * 10_000.0).round() / 10_000.0).serialize(serializer)
 }
 
 #[cfg(test)]

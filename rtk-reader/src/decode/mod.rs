@@ -26,7 +26,7 @@ pub mod ubx;
 
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::frame::{Frame, Protocol};
 
@@ -83,7 +83,7 @@ impl Message {
 
 /// In JSON a satellite is its name, `"G05"`: there are dozens in a message, and it is what people say.
 impl Serialize for SatelliteId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }

@@ -87,6 +87,21 @@ fn a_real_message_cut_off_is_malformed() {
     assert!(cut > 1_000, "only {cut}");
 }
 
+/// Of every real message: the text written straight out is serde's.
+#[test]
+fn written_json_is_serdes() {
+    let Some(payloads) = one_of_each() else { return };
+    let mut written = Vec::new();
+    for payload in payloads.values() {
+        let message = rtk_reader::decode::Message::Rtcm(decode(payload));
+        let expected = serde_json::to_string(&message).unwrap();
+        written.clear();
+        message.write_json(&mut written);
+        assert_eq!(str::from_utf8(&written).unwrap(), expected);
+    }
+    assert!(!written.is_empty());
+}
+
 /// One bit flipped, each in turn.
 #[test]
 fn a_real_message_with_a_flipped_bit_is_a_value() {

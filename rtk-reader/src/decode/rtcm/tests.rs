@@ -1,6 +1,6 @@
 use super::{bit_writer::BitWriter, *};
 
-/// The example of RTCM 10403.3, 4.2: station 2003, without header and CRC.
+/// The worked example of a 1005 in RTCM 10403: station 2003, without header and CRC.
 const EXAMPLE_1005: [u8; 19] = [
     0x3E, 0xD7, 0xD3, 0x02, 0x02, 0x98, 0x0E, 0xDE, 0xEF, 0x34, 0xB4, 0xBD, 0x62, 0xAC, 0x09, 0x41, 0x98,
     0x6F, 0x33,
@@ -122,10 +122,7 @@ fn glonass_sign_magnitude() {
     assert!(!ephemeris.healthy);
     insta::assert_json_snapshot!(ephemeris, @r#"
     {
-      "satellite": {
-        "constellation": "glonass",
-        "number": 24
-      },
+      "satellite": "R24",
       "week": null,
       "issue": null,
       "reference_time_s": 85500,

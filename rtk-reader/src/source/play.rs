@@ -132,7 +132,9 @@ impl Player {
         N: Fn() -> Timestamp + Send + Sync,
     {
         if let Rate::Times(times) = self.rate {
-            let due = self.start.saturating_add(Duration::try_from_secs_f64(offset.as_secs_f64() / times).unwrap_or(Duration::MAX));
+            let due = self.start.saturating_add(
+                Duration::try_from_secs_f64(offset.as_secs_f64() / times).unwrap_or(Duration::MAX),
+            );
             let wait = due.saturating_sub((out.now)());
             if !wait.is_zero() {
                 tokio::time::sleep(wait).await;

@@ -200,7 +200,11 @@ pub(super) enum Read {
 }
 
 /// Waits for bytes, for a bounded time.
-pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin), buffer: &mut [u8], silence: Duration) -> Read {
+pub(super) async fn read(
+    stream: &mut (impl AsyncRead + Unpin),
+    buffer: &mut [u8],
+    silence: Duration,
+) -> Read {
     match tokio::time::timeout(silence, stream.read(buffer)).await {
         Err(_) => Read::Silent,
         Ok(Ok(0)) => Read::Gone(None),
@@ -242,7 +246,9 @@ fn what_is(path: &std::path::Path) -> Result<Kind, SourceError> {
         Ok(meta) if meta.is_file() => Ok(Kind::Capture),
         Ok(meta) if meta.is_dir() => Err(SourceError::NotASource { path, found: "a directory" }),
         Ok(meta) if is_char_device(&meta) => Ok(Kind::Port),
-        Ok(_) => Err(SourceError::NotASource { path, found: "neither a character device nor a regular file" }),
+        Ok(_) => {
+            Err(SourceError::NotASource { path, found: "neither a character device nor a regular file" })
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(SourceError::NoSuchPort { path }),
         Err(error) => Err(SourceError::Io { doing: "look at", path, error }),
     }

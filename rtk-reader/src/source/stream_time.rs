@@ -93,9 +93,7 @@ fn nmea(payload: &[u8]) -> Option<Reading> {
 fn rtcm(number: u16, payload: &[u8]) -> Option<Reading> {
     let (head, _) = payload.split_first_chunk::<8>()?;
     let bits = u64::from_be_bytes(*head);
-    let field = |from: u32, length: u32| -> Option<i64> {
-        i64::try_from(bits << from >> (64 - length)).ok()
-    };
+    let field = |from: u32, length: u32| -> Option<i64> { i64::try_from(bits << from >> (64 - length)).ok() };
     let (clock, at_ms, period_ms) = match number {
         1001..=1004 => (RTCM_GPS, field(24, 30)?, WEEK_MS),
         1009..=1012 => (RTCM_GLONASS, field(24, 27)?, DAY_MS),
@@ -212,7 +210,13 @@ mod tests {
 
     #[test]
     fn what_has_no_time_has_none() {
-        for line in ["$GNGGA,,,,,,0*00\r\n", "$GNGGA,12*00\r\n", "$GNGGA,996199*00\r\n", "$GNGSV,1*00\r\n", "$G*00\r\n"] {
+        for line in [
+            "$GNGGA,,,,,,0*00\r\n",
+            "$GNGGA,12*00\r\n",
+            "$GNGGA,996199*00\r\n",
+            "$GNGSV,1*00\r\n",
+            "$G*00\r\n",
+        ] {
             assert_eq!(read(Protocol::Nmea, line.as_bytes()), None, "{line}");
         }
         assert_eq!(read(Protocol::Ubx, &[0xB5, 0x62, 0x01, 0x07, 2, 0, 1, 2, 9, 9]), None);
@@ -221,13 +225,17 @@ mod tests {
 
     #[test]
     fn midnight_and_the_end_of_the_week_are_a_second_like_any() {
-        assert_eq!(line(["235958.00", "235959.00", "000000.00", "000000.50"].map(utc)), [0, 1000, 2000, 2500]);
+        assert_eq!(
+            line(["235958.00", "235959.00", "000000.00", "000000.50"].map(utc)),
+            [0, 1000, 2000, 2500]
+        );
         assert_eq!(line([604_799_000, 0, 1000].map(itow)), [0, 1000, 2000]);
     }
 
     #[test]
     fn clocks_with_leap_seconds_between_them_agree() {
-        let readings = [itow(18_000), utc("000000.00"), itow(19_000), utc("000001.00"), utc("000002.00"), itow(20_000)];
+        let readings =
+            [itow(18_000), utc("000000.00"), itow(19_000), utc("000001.00"), utc("000002.00"), itow(20_000)];
         assert_eq!(line(readings), [0, 0, 1000, 1000, 2000, 2000]);
     }
 
@@ -235,7 +243,8 @@ mod tests {
     fn gaps_and_jumps_are_played_as_a_second() {
         assert_eq!(line([0, 60_000, 120_001, 121_001].map(itow)), [0, 60_000, 61_000, 62_000]);
         // A second recording behind the first, told by both clocks.
-        let again = [itow(10_000), utc("000010.00"), itow(5_000), utc("000005.00"), itow(6_000), utc("000006.00")];
+        let again =
+            [itow(10_000), utc("000010.00"), itow(5_000), utc("000005.00"), itow(6_000), utc("000006.00")];
         assert_eq!(line(again), [0, 0, 1000, 1000, 2000, 2000]);
     }
 

@@ -31,9 +31,14 @@ pub enum Body {
     Gbs(Gbs),
     Txt(Txt),
     /// A sentence we don't decode.
-    Unknown { address: String },
+    Unknown {
+        address: String,
+    },
     /// A sentence we do, whose fields contradict its format.
-    Malformed { address: String, reason: String },
+    Malformed {
+        address: String,
+        reason: String,
+    },
 }
 
 /// Time of day, UTC.

@@ -78,7 +78,7 @@ async fn a_truncated_recording_plays_as_far_as_it_goes_and_tells() {
     let played = bytes_of(&events);
     let chunk = all.len() / CHUNKS as usize;
     assert!(
-        all.starts_with(&played) && played.len() >= chunk && played.len() % chunk == 0,
+        all.starts_with(&played) && played.len() >= chunk && played.len().is_multiple_of(chunk),
         "{}",
         played.len()
     );

@@ -278,7 +278,7 @@ async fn a_port_another_program_reads_is_refused_with_its_name() {
 async fn a_port_without_permission_is_told_with_what_to_do() {
     let dir = tempfile::tempdir().unwrap();
     let receiver = Receiver::at(ANY);
-    std::fs::set_permissions(&receiver.path, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&receiver.path, std::fs::Permissions::from_mode(0o0)).unwrap();
     if File::open(&receiver.path).is_ok() {
         return eprintln!("skipped: root may open everything");
     }

@@ -130,7 +130,7 @@ impl Capture {
             let more = self.read_some(&mut chunks)?;
             for chunk in chunks.drain(..) {
                 bytes += chunk.bytes.len() as u64;
-                framer.push(chunk.offset, &chunk.bytes, &mut |_| found = true);
+                framer.push(Duration::ZERO, &chunk.bytes, &mut |_| found = true);
             }
             if !more {
                 framer.finish(&mut |_| found = true);

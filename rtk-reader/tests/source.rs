@@ -1,5 +1,7 @@
 //! Sources, from outside: real captures, pseudo-terminals, sockets.
 
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test's helpers are a test too")]
+
 #[path = "source/capture.rs"]
 mod capture;
 #[path = "source/common.rs"]

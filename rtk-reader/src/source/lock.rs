@@ -87,7 +87,9 @@ impl PortLock {
     fn name(&self, holder: Option<&Holder>) -> io::Result<()> {
         self.file.set_len(0)?;
         match holder {
-            Some(holder) => (&self.file).write_all(format!("{}\n", serde_json::to_string(holder)?).as_bytes()),
+            Some(holder) => {
+                (&self.file).write_all(format!("{}\n", serde_json::to_string(holder)?).as_bytes())
+            }
             None => Ok(()),
         }
     }
@@ -128,12 +130,13 @@ fn open_in(dirs: &[PathBuf], device: &Path) -> Result<(PathBuf, File), SourceErr
     let mut failed = (PathBuf::from(&name), io::Error::from(io::ErrorKind::NotFound));
     for dir in dirs {
         let path = dir.join(&name);
-        let opened = OpenOptions::new().read(true).write(true).open(&path).or_else(|error| match error.kind() {
-            io::ErrorKind::NotFound => create(&path),
-            // Another user's file: locking needs no more than to read it.
-            io::ErrorKind::PermissionDenied => File::open(&path),
-            _ => Err(error),
-        });
+        let opened =
+            OpenOptions::new().read(true).write(true).open(&path).or_else(|error| match error.kind() {
+                io::ErrorKind::NotFound => create(&path),
+                // Another user's file: locking needs no more than to read it.
+                io::ErrorKind::PermissionDenied => File::open(&path),
+                _ => Err(error),
+            });
         match opened {
             Ok(file) => return Ok((path, file)),
             Err(error) => failed = (path, error),
@@ -193,7 +196,8 @@ struct Utc(u64);
 impl fmt::Display for Utc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (mut days, second) = (self.0 / 86_400, self.0 % 86_400);
-        let leap = |year: u64| year.is_multiple_of(4) && !year.is_multiple_of(100) || year.is_multiple_of(400);
+        let leap =
+            |year: u64| year.is_multiple_of(4) && !year.is_multiple_of(100) || year.is_multiple_of(400);
         let mut year = 1970 + days / 146_097 * 400;
         days %= 146_097;
         while days >= 365 + u64::from(leap(year)) {
@@ -225,8 +229,11 @@ mod tests {
         let dirs = [PathBuf::from("/no/such/dir"), dir.path().to_owned()];
         let device = Path::new("/dev/ttyACM0");
         let first = PortLock::take(&dirs, device, "depot", NOW).unwrap();
-        let expected =
-            Holder { program: "depot".into(), pid: std::process::id(), since_unix_ms: Some(1_795_457_370_123) };
+        let expected = Holder {
+            program: "depot".into(),
+            pid: std::process::id(),
+            since_unix_ms: Some(1_795_457_370_123),
+        };
         assert_eq!(holder(&dirs, device), Some(expected.clone()));
         match PortLock::take(&dirs, device, "other", NOW) {
             Err(SourceError::Held { holder, .. }) => assert_eq!(holder, expected),

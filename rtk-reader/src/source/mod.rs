@@ -1,6 +1,6 @@
 //! Where the bytes come from: a serial port, a capture, a host, standard input.
 //!
-//! [`run`] opens what a [`Spec`] names and turns it into [`Event`]s until it is told to stop. What should end
+//! [`run()`] opens what a [`Spec`] names and turns it into [`Event`]s until it is told to stop. What should end
 //! the program is a [`SourceError`], found when the source is first opened; what happens later, an unplugged
 //! receiver or a host that went away, is an [`Event::Closed`], and the source comes back by itself.
 

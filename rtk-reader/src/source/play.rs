@@ -81,10 +81,10 @@ where
             let path = path.clone();
             move || read(&path, &pieces)
         });
-        let mut last = Duration::ZERO;
+        let mut last = None;
         while let Some(chunks) = played.recv().await {
             for chunk in chunks {
-                last = chunk.offset;
+                last = Some(chunk.offset);
                 player.play(out, base + chunk.offset, &chunk.bytes).await?;
             }
         }
@@ -93,11 +93,20 @@ where
             out.send(Event::Ended).await?;
             return Ok(result?);
         }
-        if let Err(error) = result {
-            tracing::warn!(%error, "playing it again from the start");
+        match (last, result) {
+            // On the same time line: the first epoch follows the last one.
+            (Some(last), Ok(())) => base += last + GAP_PLAYED,
+            (Some(last), Err(error)) => {
+                tracing::warn!(%error, "playing it again from the start");
+                base += last + GAP_PLAYED;
+            }
+            // Removed or emptied while it was played; trying again would only spin.
+            (None, Ok(())) => {
+                let origin = path.display().to_string();
+                return Err(SourceError::NotGnss { origin, bytes: 0, bauds: 0 }.into());
+            }
+            (None, Err(error)) => return Err(error.into()),
         }
-        // On the same time line: the first epoch follows the last one.
-        base += last + GAP_PLAYED;
     }
 }
 

@@ -215,3 +215,41 @@ fn read(file: &Path) -> Option<String> {
 fn is_link_to(link: &Path, target: &Path) -> bool {
     fs::read_link(link).is_ok_and(|to| to == target)
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+
+    use super::*;
+
+    #[test]
+    fn the_group_to_join_is_named_where_joining_helps() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir(root.path().join("etc")).unwrap();
+        let device = root.path().join("ttyACM0");
+        fs::write(&device, "").unwrap();
+        // Root can give the file to a group; anyone else's is of their own.
+        let _ = chown(&device, None, Some(20));
+        let gid = fs::metadata(&device).unwrap().gid();
+        fs::write(root.path().join("etc/group"), format!("root:x:0:\nhmm\ndialout:x:{gid}:pi\n")).unwrap();
+        for (mode, expected) in [
+            (0o660, Remedy::JoinGroup("dialout".to_owned())),
+            (0o620, Remedy::AskOwner),
+            (0o600, Remedy::AskOwner),
+        ] {
+            fs::set_permissions(&device, fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(remedy(root.path(), &device), expected, "{mode:o}");
+        }
+        assert_eq!(
+            SourceError::PermissionDenied {
+                path: device.clone(),
+                remedy: Remedy::JoinGroup("dialout".into())
+            }
+            .to_string(),
+            format!(
+                "no permission to open {}: join the group `dialout` with `sudo usermod -aG dialout $USER`, then log out and in again",
+                device.display()
+            )
+        );
+    }
+}

@@ -200,7 +200,11 @@ pub(super) enum Read {
 }
 
 /// Waits for bytes, for a bounded time.
-pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin), buffer: &mut [u8], silence: Duration) -> Read {
+pub(super) async fn read(
+    stream: &mut (impl AsyncRead + Unpin),
+    buffer: &mut [u8],
+    silence: Duration,
+) -> Read {
     match tokio::time::timeout(silence, stream.read(buffer)).await {
         Err(_) => Read::Silent,
         Ok(Ok(0)) => Read::Gone(None),
@@ -242,7 +246,9 @@ fn what_is(path: &std::path::Path) -> Result<Kind, SourceError> {
         Ok(meta) if meta.is_file() => Ok(Kind::Capture),
         Ok(meta) if meta.is_dir() => Err(SourceError::NotASource { path, found: "a directory" }),
         Ok(meta) if is_char_device(&meta) => Ok(Kind::Port),
-        Ok(_) => Err(SourceError::NotASource { path, found: "neither a character device nor a regular file" }),
+        Ok(_) => {
+            Err(SourceError::NotASource { path, found: "neither a character device nor a regular file" })
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(SourceError::NoSuchPort { path }),
         Err(error) => Err(SourceError::Io { doing: "look at", path, error }),
     }
@@ -257,4 +263,32 @@ fn is_char_device(meta: &std::fs::Metadata) -> bool {
 #[cfg(not(unix))]
 fn is_char_device(_: &std::fs::Metadata) -> bool {
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn no_bytes_is_gone_and_no_answer_is_silent() {
+        let mut buffer = [0; 8];
+        let gone = read(&mut tokio::io::empty(), &mut buffer, Duration::from_secs(60)).await;
+        assert!(matches!(gone, Read::Gone(None)));
+        let (mut stream, _other_end) = tokio::io::duplex(8);
+        assert!(matches!(read(&mut stream, &mut buffer, Duration::ZERO).await, Read::Silent));
+    }
+
+    #[tokio::test(start_paused = true)]
+    #[expect(clippy::disallowed_methods, reason = "tokio's paused clock moves with the waits alone")]
+    async fn waits_double_up_to_their_limit() {
+        let mut backoff = Backoff::new(&Timing::default());
+        let start = tokio::time::Instant::now();
+        let mut waits = Vec::new();
+        for _ in 0..7 {
+            let before = start.elapsed();
+            backoff.wait().await;
+            waits.push((start.elapsed() - before).as_millis());
+        }
+        assert_eq!(waits, [250, 500, 1000, 2000, 4000, 5000, 5000]);
+    }
 }

@@ -131,7 +131,8 @@ mod tests {
 
     #[test]
     fn every_form_reads_and_prints_as_written() {
-        for given in ["auto", "-", "/dev/ttyACM0", "COM3", "base.ubx", "tcp://base:2102", "tcp://[::1]:2102"] {
+        for given in ["auto", "-", "/dev/ttyACM0", "COM3", "base.ubx", "tcp://base:2102", "tcp://[::1]:2102"]
+        {
             assert_eq!(Spec::parse(given).unwrap().to_string(), given);
         }
         assert_eq!(Spec::parse("tcp://[fe80::1]:7").unwrap(), Spec::Tcp { host: "fe80::1".into(), port: 7 });
@@ -142,7 +143,9 @@ mod tests {
     fn what_names_no_source_is_told() {
         assert_eq!(Spec::parse(""), Err(SpecError::Empty));
         assert_eq!(Spec::parse("http://x/"), Err(SpecError::UnknownScheme { scheme: "http".into() }));
-        for given in ["tcp://", "tcp://host", "tcp://host:", "tcp://:2102", "tcp://host:0", "tcp://host:65536"] {
+        for given in
+            ["tcp://", "tcp://host", "tcp://host:", "tcp://:2102", "tcp://host:0", "tcp://host:65536"]
+        {
             assert_eq!(Spec::parse(given), Err(SpecError::BadAddress { given: given.into() }));
         }
     }

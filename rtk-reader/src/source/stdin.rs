@@ -71,3 +71,41 @@ fn not_more_than(limit: u64, sniffer: &Sniffer) -> Result<(), SourceError> {
     }
     Err(SourceError::NotGnss { origin: "standard input".to_owned(), bytes, bauds: 0 })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::ErrorKind;
+
+    async fn read(input: &'static [u8]) -> (Vec<Event>, Result<(), Halt>) {
+        let (events, mut received) = mpsc::channel(crate::source::QUEUE_EVENTS);
+        let out = Out { events, now: || Timestamp::from_secs(5) };
+        let result = from(input, &out).await;
+        drop(out);
+        let mut all = Vec::new();
+        while let Some(event) = received.recv().await {
+            all.push(event);
+        }
+        (all, result)
+    }
+
+    #[tokio::test]
+    async fn what_is_piped_in_comes_to_its_end() {
+        let line = b"$GNTXT,01,01,02,hi*52\r\n";
+        let (events, result) = read(line).await;
+        assert!(result.is_ok(), "{result:?}");
+        let bytes = Event::Bytes { received_at: Timestamp::from_secs(5), bytes: line.to_vec() };
+        let opened = Event::Opened { device: "standard input".to_owned(), baud: None };
+        assert_eq!(events, [opened, bytes, Event::Ended]);
+    }
+
+    #[tokio::test]
+    async fn what_is_no_gnss_stream_is_told() {
+        match read(b"hello\n").await.1 {
+            Err(Halt::Failed(error)) => assert_eq!(error.kind(), ErrorKind::NotGnss, "{error}"),
+            other => panic!("{other:?}"),
+        }
+        // Nothing at all is an empty pipe.
+        assert!(read(b"").await.1.is_ok());
+    }
+}

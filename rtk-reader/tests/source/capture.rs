@@ -2,6 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
+use proptest::{strategy::Strategy, test_runner::FileFailurePersistence};
 use rtk_reader::source::{Capture, Chunk, ErrorKind, Pacer, SourceError};
 
 use super::common::{capture, gga};
@@ -37,7 +38,8 @@ fn every_capture_comes_whole_and_in_order() {
     let mut spans = String::new();
     for (name, count) in counts.as_object().unwrap() {
         let Some(path) = capture(name) else { return };
-        let framed = ["nmea", "ubx", "rtcm"].iter().any(|p| count[p].as_object().is_some_and(|o| !o.is_empty()));
+        let framed =
+            ["nmea", "ubx", "rtcm"].iter().any(|p| count[p].as_object().is_some_and(|o| !o.is_empty()));
         if !framed {
             let error = Capture::open(&path).expect_err(name);
             assert_eq!(error.kind(), ErrorKind::NotGnss, "{name}: {error}");
@@ -84,7 +86,11 @@ fn a_stream_without_times_runs_at_the_nominal_rate() {
     let stream: Vec<u8> = line.iter().copied().cycle().take(23_040).collect();
     let (bytes, times) = paced(&stream, 1000);
     assert_eq!(bytes, stream);
-    assert!(times.last().unwrap().abs_diff(Duration::from_secs(2)) < Duration::from_millis(1), "{:?}", times.last());
+    assert!(
+        times.last().unwrap().abs_diff(Duration::from_secs(2)) < Duration::from_millis(1),
+        "{:?}",
+        times.last()
+    );
 }
 
 #[test]
@@ -112,7 +118,10 @@ fn what_is_no_gnss_stream_is_told_in_a_sentence() {
     let path = dir.path().join("letter.txt");
     std::fs::write(&path, "Dear base,\n".repeat(200_000)).unwrap();
     let error = Capture::open(&path).expect_err("a letter");
-    assert!(matches!(error, SourceError::NotGnss { bytes, .. } if (1 << 20..2_200_000).contains(&bytes)), "{error}");
+    assert!(
+        matches!(error, SourceError::NotGnss { bytes, .. } if (1 << 20..2_200_000).contains(&bytes)),
+        "{error}"
+    );
     std::fs::write(&path, "").unwrap();
     let error = Capture::open(&path).expect_err("an empty file");
     assert!(error.to_string().contains("letter.txt is not a GNSS stream: 0 bytes came, and none"), "{error}");
@@ -121,6 +130,11 @@ fn what_is_no_gnss_stream_is_told_in_a_sentence() {
 }
 
 proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config {
+        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
+        ..Default::default()
+    })]
+
     #[test]
     fn no_byte_is_lost_or_turned_around(
         stream in proptest::collection::vec(proptest::prop_oneof![
@@ -137,5 +151,3 @@ proptest::proptest! {
         proptest::prop_assert!(times.is_sorted());
     }
 }
-
-use proptest::strategy::Strategy;

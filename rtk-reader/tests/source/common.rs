@@ -43,7 +43,9 @@ pub fn clock() -> impl Fn() -> Timestamp + Send + Sync + Clone + 'static {
 /// A GGA of a second of the day.
 pub fn gga(second: u64) -> Vec<u8> {
     let (hour, minute, second) = (second / 3600 % 24, second / 60 % 60, second % 60);
-    nmea(&format!("GNGGA,{hour:02}{minute:02}{second:02}.00,4717.11399,N,00833.91590,E,4,12,0.6,499.6,M,48.0,M,,"))
+    nmea(&format!(
+        "GNGGA,{hour:02}{minute:02}{second:02}.00,4717.11399,N,00833.91590,E,4,12,0.6,499.6,M,48.0,M,,"
+    ))
 }
 
 /// A sentence with its checksum.
@@ -134,7 +136,9 @@ impl Running {
     /// All that comes until it ends.
     pub async fn all(mut self) -> (Vec<Event>, Result<(), SourceError>) {
         let mut all = Vec::new();
-        while let Some(event) = tokio::time::timeout(PATIENCE, self.events.recv()).await.expect("it doesn't end") {
+        while let Some(event) =
+            tokio::time::timeout(PATIENCE, self.events.recv()).await.expect("it doesn't end")
+        {
             all.push(event);
         }
         (all, self.end().await)

@@ -130,7 +130,7 @@ impl Capture {
             let more = self.read_some(&mut chunks)?;
             for chunk in chunks.drain(..) {
                 bytes += chunk.bytes.len() as u64;
-                framer.push(chunk.offset, &chunk.bytes, &mut |_| found = true);
+                framer.push(Duration::ZERO, &chunk.bytes, &mut |_| found = true);
             }
             if !more {
                 framer.finish(&mut |_| found = true);
@@ -176,7 +176,12 @@ fn tags_of(path: &Path, file: &File) -> io::Result<Option<TagReader>> {
     Ok(tags)
 }
 
-fn read_raw(file: &mut File, pacer: &mut Pacer, buffer: &mut [u8], chunks: &mut Vec<Chunk>) -> io::Result<bool> {
+fn read_raw(
+    file: &mut File,
+    pacer: &mut Pacer,
+    buffer: &mut [u8],
+    chunks: &mut Vec<Chunk>,
+) -> io::Result<bool> {
     let mut out = |offset, bytes: &[u8]| chunks.push(Chunk { offset, bytes: bytes.to_vec() });
     let read = match file.read(buffer) {
         Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(true),
@@ -212,7 +217,9 @@ impl Tagged {
         self.position += bytes.len() as u64;
         let offset = match self.mark {
             Some((_, offset)) => offset,
-            None => self.line.pass(Duration::from_micros(bytes.len() as u64 * 1_000_000 / NOMINAL_BYTES_PER_S)),
+            None => {
+                self.line.pass(Duration::from_micros(bytes.len() as u64 * 1_000_000 / NOMINAL_BYTES_PER_S))
+            }
         };
         split(offset, &bytes, chunks);
         // A mark may stand where the one before does.

@@ -55,9 +55,8 @@ enum StreamEvent {
 
 impl<R: Read> Recording<R> {
     pub(super) fn new(file: R) -> Self {
-        let options = LinearReaderOptions::default()
-            .with_emit_chunks(true)
-            .with_record_length_limit(MAX_RECORD_BYTES);
+        let options =
+            LinearReaderOptions::default().with_emit_chunks(true).with_record_length_limit(MAX_RECORD_BYTES);
         Self {
             file,
             reader: LinearReader::new_with_options(options),

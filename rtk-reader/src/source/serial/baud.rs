@@ -5,7 +5,10 @@ use std::{io, time::Duration};
 use tokio::io::AsyncReadExt;
 use tokio_serial::{ClearBuffer, SerialPort, SerialStream};
 
-use super::super::{CHUNK_BYTES, run::{Sniffer, Timing}};
+use super::super::{
+    CHUNK_BYTES,
+    run::{Sniffer, Timing},
+};
 use crate::Timestamp;
 
 /// Tried in this order, the likeliest first: what integrators set, then a u-blox's defaults, then the rest.

@@ -6,7 +6,7 @@ mod port;
 use std::{path::PathBuf, time::Duration};
 
 use super::{
-    CHUNK_BYTES, Event, Options,
+    CHUNK_BYTES, ErrorKind, Event, Options,
     run::{Backoff, Halt, Out, Read, Sniffer, read},
 };
 use crate::Timestamp;
@@ -31,36 +31,35 @@ where
     loop {
         let reason = listen(port, options, out).await?;
         tracing::warn!(%reason, "the receiver is gone; waiting for its return");
-        out.send(Event::Closed { reason: reason.clone() }).await?;
-        port = reopen(&mut target, options, out, reason).await?;
+        out.send(Event::Closed { reason }).await?;
+        port = reopen(&mut target, options, out).await?;
         tracing::info!(device = port.name(), "the receiver is back");
     }
 }
 
 /// Tries until it is back; tells when the reason why it isn't changes.
-async fn reopen<N>(
-    target: &mut Target,
-    options: &Options,
-    out: &Out<N>,
-    mut told: String,
-) -> Result<OpenPort, Halt>
+async fn reopen<N>(target: &mut Target, options: &Options, out: &Out<N>) -> Result<OpenPort, Halt>
 where
     N: Fn() -> Timestamp + Send + Sync,
 {
     let mut backoff = Backoff::new(&options.timing);
-    let mut first = true;
+    let mut told = None;
     loop {
         backoff.wait().await;
-        let reason = match target.open(options, &out.now).await {
+        let error = match target.open(options, &out.now).await {
             Ok(port) => return Ok(port),
-            Err(error) => error.to_string(),
+            Err(error) => error,
         };
         // That it isn't there has just been told in better words.
-        if told != reason && !std::mem::take(&mut first) {
+        if told.is_none() && error.kind() == ErrorKind::NotFound {
+            continue;
+        }
+        let reason = error.to_string();
+        if told.as_ref() != Some(&reason) {
             tracing::warn!(%reason, "can't reopen the receiver yet");
             out.send(Event::Closed { reason: reason.clone() }).await?;
+            told = Some(reason);
         }
-        told = reason;
     }
 }
 
@@ -86,7 +85,11 @@ where
                 return Ok(format!("{} was unplugged{error}", port.name()));
             }
             Read::Silent => {
-                tracing::warn!(device = port.name(), seconds = seconds(options.timing.silence), "silent; opening it anew");
+                tracing::warn!(
+                    device = port.name(),
+                    seconds = seconds(options.timing.silence),
+                    "silent; opening it anew"
+                );
                 port = match port.reopened(options).await {
                     Ok(port) => port,
                     Err(error) => return Ok(error.to_string()),

@@ -80,7 +80,8 @@ impl OpenPort {
         // First: a second open of an exclusive port fails, and ends the first one's exclusiveness.
         drop(stream);
         let root = options.root.clone();
-        blocking(move || Ok(Self { stream: open(&root, &device, baud)?, speed, heard, device, name, lock })).await
+        blocking(move || Ok(Self { stream: open(&root, &device, baud)?, speed, heard, device, name, lock }))
+            .await
     }
 }
 
@@ -117,7 +118,11 @@ impl Target {
 }
 
 /// The path of the port wanted, and what is known of it.
-fn locate(root: &Path, given: Option<PathBuf>, usb: Option<Usb>) -> Result<(PathBuf, Option<Port>), SourceError> {
+fn locate(
+    root: &Path,
+    given: Option<PathBuf>,
+    usb: Option<Usb>,
+) -> Result<(PathBuf, Option<Port>), SourceError> {
     let Some(usb) = usb else {
         return match given {
             None => ports::the_receiver(root).map(|port| (port.path.clone(), Some(port))),

@@ -46,6 +46,7 @@ pub fn machine(config: &Config) -> Codec {
         config: config.clone(),
         framer: Framer::new(),
         told: Counts::default(),
+        looked: true,
         timeline: Timeline::default(),
         core: Core::default(),
         serialised: None,
@@ -62,6 +63,9 @@ pub struct Codec {
     framer: Framer,
     /// The framer's counts as the core knows them.
     told: Counts,
+    /// The framer has looked behind what is incomplete and found nothing, and nothing has come since: to look
+    /// again would find nothing new, and would wake a silent service for ever.
+    looked: bool,
     timeline: Timeline,
     core: Core,
     /// The frame of a version of the status.
@@ -101,8 +105,7 @@ impl Machine for Codec {
     }
 
     fn next_timeout(&self) -> Option<Timestamp> {
-        let framer = self.framer.next_timeout().map(|at| self.timeline.when(at));
-        [framer, self.core.next_timeout()].into_iter().flatten().min()
+        [self.look_at(), self.core.next_timeout()].into_iter().flatten().min()
     }
 
     fn handle_timeout(&mut self, now: Timestamp, out: &mut Vec<Output>) {
@@ -117,12 +120,23 @@ impl Machine for Codec {
 
 impl Codec {
     fn advance(&mut self, now: Timestamp) {
-        if self.framer.next_timeout().is_some_and(|at| self.timeline.when(at) <= now) {
+        if self.look_at().is_some_and(|at| at <= now) {
             let at = self.timeline.elapsed(now);
-            self.framer.handle_timeout(at, &mut sink(now, &mut self.core));
+            let mut found = false;
+            self.framer.handle_timeout(at, &mut |frame: Frame<'_>| {
+                found = true;
+                tell(now, &mut self.core, &frame);
+            });
+            self.looked = !found;
             self.tell_counts(now);
         }
         self.core.advance(now);
+    }
+
+    /// When the framer wants to look behind a candidate that is not complete.
+    fn look_at(&self) -> Option<Timestamp> {
+        let pending = self.framer.next_timeout().filter(|_| !self.looked);
+        pending.map(|at| self.timeline.when(at))
     }
 
     fn publish(&mut self, now: Timestamp, out: &mut Vec<Output>) {
@@ -235,7 +249,8 @@ impl Codec {
             StreamEvent::Bytes { received_at_ns, bytes } => {
                 let at = self.timeline.received(now, Duration::from_nanos(received_at_ns));
                 self.core.observe(now, Observation::Bytes(bytes.len()));
-                self.framer.push(at, &bytes, &mut sink(now, &mut self.core));
+                self.looked = false;
+                self.framer.push(at, &bytes, &mut |frame: Frame<'_>| tell(now, &mut self.core, &frame));
                 self.tell_counts(now);
             }
             StreamEvent::Closed { .. } => {
@@ -250,7 +265,7 @@ impl Codec {
     }
 
     fn finish(&mut self, now: Timestamp) {
-        self.framer.finish(&mut sink(now, &mut self.core));
+        self.framer.finish(&mut |frame: Frame<'_>| tell(now, &mut self.core, &frame));
         self.tell_counts(now);
     }
 
@@ -262,12 +277,8 @@ impl Codec {
     }
 }
 
-/// Hands each frame to the core, decoded.
-fn sink(now: Timestamp, core: &mut Core) -> impl FnMut(Frame<'_>) {
-    move |frame| {
-        let received_at = frame.received_at;
-        core.observe(now, Observation::Frame { received_at, message: decode(&frame) });
-    }
+fn tell(now: Timestamp, core: &mut Core, frame: &Frame<'_>) {
+    core.observe(now, Observation::Frame { received_at: frame.received_at, message: decode(frame) });
 }
 
 fn json<T: Serialize>(value: &T) -> String {

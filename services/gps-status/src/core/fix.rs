@@ -160,7 +160,7 @@ fn from_nmea(body: &nmea::Body) -> Option<(Source, Report)> {
         }
         nmea::Body::Gns(m) => {
             let report = Report {
-                quality: Some(best_mode(&m.modes)),
+                quality: Some(best_mode(m.modes.as_str())),
                 position: position(m.latitude_deg, m.longitude_deg, m.altitude_m),
                 satellites: m.satellites_used,
                 hdop: dilution(m.hdop),

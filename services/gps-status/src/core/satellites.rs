@@ -204,8 +204,8 @@ impl Sky {
 
     fn nmea(&mut self, now: Timestamp, sentence: &nmea::Sentence) {
         match &sentence.body {
-            nmea::Body::Gsa(gsa) => return self.gsa(now, &sentence.talker, gsa),
-            nmea::Body::Gsv(gsv) => self.gsv(now, &sentence.talker, gsv),
+            nmea::Body::Gsa(gsa) => return self.gsa(now, sentence.talker.as_str(), gsa),
+            nmea::Body::Gsv(gsv) => self.gsv(now, sentence.talker.as_str(), gsv),
             _ => {}
         }
         self.in_gsa_burst = false;

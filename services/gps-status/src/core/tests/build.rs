@@ -8,7 +8,7 @@ use rtk_reader::decode::{
 };
 
 pub fn nmea(body: Body) -> Message {
-    Message::Nmea(Sentence { talker: "GN".to_owned(), body })
+    Message::Nmea(Sentence { talker: "GN".into(), body })
 }
 
 pub fn gga(quality: u8) -> Message {
@@ -106,6 +106,13 @@ pub fn correction(number: u16) -> Message {
 pub fn arp() -> Message {
     let station = rtcm::Station {
         station_id: 0,
+        itrf_year: 0,
+        gps: true,
+        glonass: true,
+        galileo: true,
+        virtual_station: false,
+        single_oscillator: true,
+        quarter_cycle: 0,
         ecef_m: [4_444_030.801_2, 3_085_671.234_5, 3_366_658.266_1],
         latitude_deg: 32.065_832_5,
         longitude_deg: 34.773_819,
@@ -157,8 +164,9 @@ pub fn gsv((sentence, sentences): (u8, u8), signal: (u8, &'static str), seen: &[
         satellites: seen.iter().map(satellite).collect(),
         signal_id: Some(signal.0),
         band: Some(signal.1),
+        ..Gsv::default()
     });
-    Message::Nmea(Sentence { talker: "GP".to_owned(), body })
+    Message::Nmea(Sentence { talker: "GP".into(), body })
 }
 
 pub fn gsa(system_id: Option<u8>, used: &[u16]) -> Message {

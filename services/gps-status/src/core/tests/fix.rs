@@ -84,7 +84,7 @@ fn gns_is_as_good_as_its_best_system() {
     let gns = |modes: &str| {
         let position = (Some(45.0), Some(7.0));
         nmea(Body::Gns(Gns {
-            modes: modes.to_owned(),
+            modes: modes.into(),
             latitude_deg: position.0,
             longitude_deg: position.1,
             hdop: Some(0.7),

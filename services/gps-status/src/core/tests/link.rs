@@ -172,14 +172,12 @@ fn times_are_the_system_clocks() {
 
 #[test]
 fn what_could_not_be_decoded_is_counted() {
-    use rtk_reader::decode::{Message, nmea::Body, rtcm, ubx::Packet};
+    use rtk_reader::decode::{Message, nmea, rtcm, ubx};
     let mut bench = Bench::open();
-    let reason = || "what".to_owned();
-    bench.say(nmea(Body::Malformed { address: "GNGGA".to_owned(), reason: reason() }));
-    bench.say(Message::Ubx(Packet::Malformed { name: String::new(), class: 1, id: 7, reason: reason() }));
-    let body = rtcm::Body::Malformed { reason: reason() };
-    let status = bench.say(Message::Rtcm(rtcm::Message { number: Some(1077), body }));
-    assert_eq!((status.errors.undecodable, status.rtcm_messages[0].count), (3, 1));
-    bench.say(nmea(Body::Unknown { address: "PUBX".to_owned() }));
+    bench.say(Message::Nmea(nmea::decode(b"GNGGA,now,here,N")));
+    bench.say(Message::Ubx(ubx::decode(0x01, 0x07, &[0; 3])));
+    let status = bench.say(Message::Rtcm(rtcm::decode(&[0x43, 0x50])));
+    assert_eq!((status.errors.undecodable, status.rtcm_messages[0].number), (3, 1077));
+    bench.say(Message::Nmea(nmea::decode(b"PUBX,40,GLL,0")));
     assert_eq!(bench.status().errors.undecodable, 3, "unknown is no error");
 }

@@ -4,6 +4,7 @@
 //!   that holds, and when consoles are to be told. It has no clock and no JSON in it.
 //! - [`codec`] maps the wire (bytes, HTTP, WebSocket text) to the core and back; live shell and replay
 //!   build the same one with [`machine`].
+//! - [`routes`] is the shell: axum routes, and the pump from a source to the machine.
 //! - [`stream`] turns what a source of bytes tells into the machine's input.
 //!
 //! What is promised to a console: a change within 50 ms, never more than ten frames a second, the last state
@@ -12,6 +13,7 @@
 pub mod codec;
 pub mod config;
 pub mod core;
+pub mod routes;
 pub mod stream;
 
 pub use codec::{Codec, machine};

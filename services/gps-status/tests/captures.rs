@@ -3,6 +3,12 @@
 //! The captures lie in `shared/gnss` beside the repository and are not part of it. Without them these tests
 //! say so and pass, or fail where `DEPOT_REQUIRE_PEERS` is set.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and says what it skips"
+)]
+
 use std::{path::PathBuf, time::Duration};
 
 use gps_status::{Codec, Config, machine};

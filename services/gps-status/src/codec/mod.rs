@@ -271,8 +271,8 @@ impl Codec {
 
     fn tell_counts(&mut self, now: Timestamp) {
         if *self.framer.counts() != self.told {
-            self.told = self.framer.counts().clone();
-            self.core.observe(now, Observation::Framing(self.told.clone()));
+            self.told = *self.framer.counts();
+            self.core.observe(now, Observation::Framing(self.told));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What gps-status decides: observations in, one status out, and when it is to be told.
 //!
-//! One concern, one file: [`fix`], [`mode`], [`satellites`], [`rtcm`], [`line`], and [`publisher`] for the
+//! One concern, one file: [`fix`], [`mode`], [`satellites`], [`rtcm`], [`mod@line`], and [`publisher`] for the
 //! when. Here they are put together with what needs no file of its own: survey-in, station, receiver,
 //! antennas, errors, and the link.
 //!
@@ -238,8 +238,10 @@ impl Core {
     fn ended(&mut self, now: Timestamp) {
         let Link::Up { ended, .. } = &mut self.link else { return };
         *ended = true;
+        if self.silence(now) {
+            self.publisher.change(now);
+        }
         self.publisher.hurry();
-        self.silence(now);
     }
 
     /// Whether silence begins, or the link of a capture that is over ends.

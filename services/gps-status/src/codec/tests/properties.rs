@@ -110,6 +110,8 @@ proptest! {
         let first = bench.connect(100, "/ws");
         for step in steps {
             take(&mut bench, step);
+            let body: serde_json::Value = serde_json::from_str(&bench.http("GET", "/status").1).unwrap();
+            prop_assert_eq!(body, bench.codec.state(), "what is told is what is so");
         }
         bench.pass(Duration::from_secs(120));
         let times: Vec<_> = bench.published().iter().map(|(at, _)| *at).collect();

@@ -121,6 +121,7 @@ fn a_capture_that_ended_is_shown_like_a_receiver_that_falls_silent() {
     bench.pass(s(5));
     bench.tell(Observation::Ended);
     assert!(!bench.status().connected, "it was silent already");
+    assert_eq!(bench.published.last().map(|(_, told)| told.connected), Some(false));
 }
 
 #[test]

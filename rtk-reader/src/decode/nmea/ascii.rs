@@ -18,11 +18,13 @@ impl<const N: usize> Ascii<N> {
         let end = self.bytes.iter().position(|&b| b == 0).unwrap_or(N);
         self.bytes.get(..end).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default()
     }
+}
 
-    /// No text at all.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.as_str().is_empty()
+impl<const N: usize> std::ops::Deref for Ascii<N> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.as_str()
     }
 }
 

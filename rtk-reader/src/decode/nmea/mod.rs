@@ -80,10 +80,12 @@ pub enum Body {
     Gbs(Gbs),
     Txt(Txt),
     /// A sentence we don't decode.
+    #[serde(rename = "unknown")]
     Unknown {
         address: Ascii<8>,
     },
     /// A sentence we do, whose fields contradict its format.
+    #[serde(rename = "malformed")]
     Malformed {
         address: Ascii<8>,
         reason: Reason,
@@ -166,8 +168,8 @@ mod tests {
     #[test]
     fn json() {
         let json = |sentence: &str| serde_json::to_string(&decode(sentence.as_bytes())).unwrap();
-        insta::assert_snapshot!(json("GNVTG,,T,,M,0.013,N,0.024,K,D"));
-        insta::assert_snapshot!(json("PUBX,00"));
-        insta::assert_snapshot!(json("GNVTG,,T,,M,fast,N,0.024,K,D"));
+        insta::assert_snapshot!(json("GNVTG,,T,,M,0.013,N,0.024,K,D"), @r#"{"talker":"GN","type":"VTG","course_deg":null,"course_magnetic_deg":null,"speed_knots":0.013,"speed_kmh":0.024,"mode":"D"}"#);
+        insta::assert_snapshot!(json("PUBX,00"), @r#"{"talker":"","type":"unknown","address":"PUBX"}"#);
+        insta::assert_snapshot!(json("GNVTG,,T,,M,fast,N,0.024,K,D"), @r#"{"talker":"GN","type":"malformed","address":"GNVTG","reason":"field 5: expected a decimal number, found \"fast\""}"#);
     }
 }

@@ -36,3 +36,24 @@ impl Ack {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{
+        Packet,
+        testing::{packet, reason},
+    };
+    use super::*;
+
+    #[test]
+    fn reads() {
+        let ack = |acknowledged| Packet::Ack(Ack { acknowledged, class: 0x06, id: 0x8B });
+        assert_eq!(packet(0x05, 0x01, "068b"), ack(true));
+        assert_eq!(packet(0x05, 0x00, "068b"), ack(false));
+    }
+
+    #[test]
+    fn refuses() {
+        assert_eq!(reason(0x05, 0x01, "06"), "expected a payload of 2 bytes, found 1");
+    }
+}

@@ -74,3 +74,52 @@ impl CfgItem {
         Ok(Self { key, value: Some(b.unsigned(size)) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{
+        Packet,
+        testing::{packet, reason},
+    };
+    use super::*;
+
+    /// The first items of an answer in a capture.
+    const ANSWER: &str = "010080050200a4400060e3160300a44000b0710b";
+
+    #[test]
+    fn reads_an_answer() {
+        let items = vec![
+            CfgItem { key: 0x40A4_0002, value: Some(0x16E3_6000) },
+            CfgItem { key: 0x40A4_0003, value: Some(0x0B71_B000) },
+        ];
+        let expected = CfgValget { version: 1, layer: 0, position: 1408, items };
+        assert_eq!(packet(0x06, 0x8B, ANSWER), Packet::CfgValget(expected));
+    }
+
+    #[test]
+    fn reads_a_poll() {
+        let items = vec![CfgItem { key: 0x0FFF_0000, value: None }];
+        let expected = CfgValget { version: 0, layer: 1, position: 0, items };
+        assert_eq!(packet(0x06, 0x8B, "000100000000ff0f"), Packet::CfgValget(expected));
+    }
+
+    #[test]
+    fn reads_values_of_every_size() {
+        let answer =
+            "01000000 01001110 01 02003120 02 03005130 0300 04005240 04000000 05006550 0500000000000080";
+        let Packet::CfgValget(valget) = packet(0x06, 0x8B, answer) else { panic!("not a CFG-VALGET") };
+        let values: Vec<_> = valget.items.iter().filter_map(|item| item.value).collect();
+        assert_eq!(values, [1, 2, 3, 4, 0x8000_0000_0000_0005]);
+    }
+
+    #[test]
+    fn refuses() {
+        assert_eq!(reason(0x06, 0x8B, &ANSWER[..38]), "expected 4 more bytes of a key or value, found 3");
+        assert_eq!(
+            reason(0x06, 0x8B, "01000000020034000000"),
+            "expected a key of size code 1 to 5, found 0x00340002"
+        );
+        let many = format!("00000000{}", "02003440".repeat(MAX_ITEMS + 1));
+        assert_eq!(reason(0x06, 0x8B, &many), "expected at most 64 items, found more");
+    }
+}

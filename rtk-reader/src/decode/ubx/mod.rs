@@ -121,3 +121,44 @@ pub fn decode(class: u8, id: u8, payload: &[u8]) -> Packet {
 fn as_text<S: Serializer>(name: &MessageId, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(name)
 }
+
+#[cfg(test)]
+mod testing {
+    use super::{Packet, decode};
+
+    /// Decodes a payload in hexadecimal; blanks are for the eye.
+    pub(super) fn packet(class: u8, id: u8, hex: &str) -> Packet {
+        let digits: Vec<u8> =
+            hex.chars().filter_map(|c| c.to_digit(16)).map(|digit| u8::try_from(digit).unwrap()).collect();
+        let payload: Vec<u8> = digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect();
+        decode(class, id, &payload)
+    }
+
+    pub(super) fn reason(class: u8, id: u8, hex: &str) -> String {
+        match packet(class, id, hex) {
+            Packet::Malformed { reason, .. } => reason.to_string(),
+            other => panic!("not malformed: {other:?}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{testing::packet, *};
+
+    #[test]
+    fn what_is_not_known_and_what_asks_is_unknown() {
+        let unknown =
+            |class, id, length| Packet::Unknown { name: MessageId::Ubx(class, id), class, id, length };
+        assert_eq!(packet(0x01, 0x99, "0000"), unknown(0x01, 0x99, 2));
+        assert_eq!(packet(0x0A, 0x04, ""), unknown(0x0A, 0x04, 0));
+    }
+
+    #[test]
+    fn json() {
+        let json = |class, id, hex| serde_json::to_string(&packet(class, id, hex)).unwrap();
+        insta::assert_snapshot!(json(0x05, 0x01, "068b"), @r#"{"type":"ACK","acknowledged":true,"class":6,"id":139}"#);
+        insta::assert_snapshot!(json(0x01, 0x61, "00000000"), @r#"{"type":"unknown","name":"NAV-EOE","class":1,"id":97,"length":4}"#);
+        insta::assert_snapshot!(json(0x05, 0x01, "06"), @r#"{"type":"malformed","name":"ACK-ACK","class":5,"id":1,"reason":"expected a payload of 2 bytes, found 1"}"#);
+    }
+}

@@ -85,3 +85,44 @@ impl MonCommsPort {
         port
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{
+        Packet,
+        testing::{packet, reason},
+    };
+    use super::*;
+
+    const COMMS: &str = concat!(
+        "0001000000010506",
+        "0003",
+        "00000a4a000007130000d4040000000200005a0000000000000000000000000000000000000000000000"
+    );
+
+    #[test]
+    fn reads() {
+        let port = MonCommsPort {
+            port_id: 0x0300,
+            tx_pending: 0,
+            tx_bytes: 18_954,
+            tx_usage: 7,
+            tx_peak_usage: 19,
+            rx_pending: 0,
+            rx_bytes: 1236,
+            rx_usage: 0,
+            rx_peak_usage: 2,
+            overrun_errors: 0,
+            skipped: 0,
+        };
+        assert_eq!(
+            packet(0x0A, 0x36, &COMMS[..96]),
+            Packet::MonComms(MonComms { tx_errors: 0, ports: vec![port] })
+        );
+    }
+
+    #[test]
+    fn refuses() {
+        assert_eq!(reason(0x0A, 0x36, &COMMS[..94]), "expected 1 blocks of 40 bytes, found 39 bytes");
+    }
+}

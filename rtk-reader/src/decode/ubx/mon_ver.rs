@@ -55,3 +55,39 @@ const MAX_EXTENSIONS: usize = 64;
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes.split(|&b| b == 0).next().unwrap_or_default()).trim_end().to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{
+        Packet,
+        testing::{packet, reason},
+    };
+
+    /// A payload of the capture's texts, each filled up with zeros.
+    fn payload(texts: &[(&str, usize)]) -> String {
+        let mut hex = String::new();
+        for (text, length) in texts {
+            for at in 0..*length {
+                hex.push_str(&format!("{:02x}", text.as_bytes().get(at).unwrap_or(&0)));
+            }
+        }
+        hex
+    }
+
+    #[test]
+    fn reads() {
+        let full = "thirty characters, no zero at ";
+        let sent =
+            [("EXT CORE 1.00 (0fa0ae)", 30), ("00190000", 10), ("MOD=ZED-F9P", 30), ("", 30), (full, 30)];
+        let Packet::MonVer(ver) = packet(0x0A, 0x04, &payload(&sent)) else { panic!("not a MON-VER") };
+        assert_eq!((ver.software.as_str(), ver.hardware.as_str()), ("EXT CORE 1.00 (0fa0ae)", "00190000"));
+        assert_eq!(ver.extensions, ["MOD=ZED-F9P", full.trim_end()]);
+        assert_eq!((ver.extension("MOD"), ver.extension("MO")), (Some("ZED-F9P"), None));
+    }
+
+    #[test]
+    fn refuses() {
+        let cut = payload(&[("EXT CORE 1.00", 30), ("00190000", 10), ("MOD=ZED-F9P", 29)]);
+        assert_eq!(reason(0x0A, 0x04, &cut), "expected blocks of 30 bytes, found 29 bytes");
+    }
+}

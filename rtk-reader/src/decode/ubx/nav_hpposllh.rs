@@ -65,3 +65,34 @@ impl NavHpposllh {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{
+        Packet,
+        testing::{packet, reason},
+    };
+    use super::*;
+
+    const HPPOSLLH: &str = "00000000f8e9b9097041a0652ca5a7e49a7200009c6b0000d81504fdf030020000f60100";
+
+    #[test]
+    fn reads() {
+        let expected = NavHpposllh {
+            itow_ms: 163_179_000,
+            invalid: false,
+            longitude_deg: 170.500_132_76,
+            latitude_deg: -45.877_525_179,
+            height_m: 29.338_4,
+            altitude_m: 27.547_7,
+            horizontal_accuracy_m: 14.36,
+            vertical_accuracy_m: 12.851_2,
+        };
+        assert_eq!(packet(0x01, 0x14, HPPOSLLH), Packet::NavHpposllh(expected));
+    }
+
+    #[test]
+    fn refuses() {
+        assert_eq!(reason(0x01, 0x14, &HPPOSLLH[..70]), "expected a payload of 36 bytes, found 35");
+    }
+}

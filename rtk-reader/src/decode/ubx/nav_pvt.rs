@@ -122,3 +122,58 @@ impl NavPvt {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{
+        Packet,
+        testing::{packet, reason},
+    };
+    use super::*;
+
+    const PVT: &str = concat!(
+        "08b56221e5070c040b223b371a0000003c7bfaff0303ea1ad928aafedceedb1f30640100cda60000",
+        "d305000011080000f9ffffff040000000900000008000000000000000301000080a8120165000000",
+        "ee134f2f0000000000000000"
+    );
+
+    #[test]
+    fn reads() {
+        let expected = NavPvt {
+            itow_ms: 560_117_000,
+            year: 2021,
+            month: 12,
+            day: 4,
+            hour: 11,
+            minute: 34,
+            second: 59,
+            nano: -361_668,
+            date_valid: true,
+            time_valid: true,
+            fix_type: 3,
+            fix_ok: true,
+            differential: true,
+            carrier_solution: 0,
+            satellites_used: 26,
+            longitude_deg: -2.240_285_5,
+            latitude_deg: 53.450_722_8,
+            height_m: 91.184,
+            altitude_m: 42.701,
+            horizontal_accuracy_m: 1.491,
+            vertical_accuracy_m: 2.065,
+            ground_speed_mps: 0.008,
+            pdop: 1.01,
+        };
+        assert_eq!(packet(0x01, 0x07, PVT), Packet::NavPvt(expected));
+    }
+
+    #[test]
+    fn reads_the_short_form() {
+        assert_eq!(packet(0x01, 0x07, &PVT[..2 * OLD_LENGTH]), packet(0x01, 0x07, PVT));
+    }
+
+    #[test]
+    fn refuses() {
+        assert_eq!(reason(0x01, 0x07, &PVT[2..]), "expected a payload of 92 bytes, found 91");
+    }
+}

@@ -81,3 +81,51 @@ impl NavSat {
         Ok(Self { itow_ms: p.itow(), satellites: satellites.collect() })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{
+        Packet,
+        testing::{packet, reason},
+    };
+    use super::*;
+
+    /// A satellite of a capture, and one made up that the receiver doesn't know.
+    const SAT: &str = "08e4a603010200000003182e5400e9ff1c09000006ff00a50000000001000000";
+
+    #[test]
+    fn reads() {
+        let tracked = NavSatSatellite {
+            id: Some(SatelliteId { constellation: crate::decode::Constellation::Gps, number: 3 }),
+            gnss_id: 0,
+            sv_id: 3,
+            cn0_dbhz: 24,
+            elevation_deg: Some(46),
+            azimuth_deg: Some(84),
+            residual_m: -2.3,
+            quality: 4,
+            used: true,
+            health: 1,
+        };
+        let unknown = NavSatSatellite {
+            id: None,
+            gnss_id: 6,
+            sv_id: 255,
+            cn0_dbhz: 0,
+            elevation_deg: None,
+            azimuth_deg: Some(0),
+            residual_m: 0.0,
+            quality: 1,
+            used: false,
+            health: 0,
+        };
+        let expected = NavSat { itow_ms: 61_269_000, satellites: vec![tracked, unknown] };
+        assert_eq!(packet(0x01, 0x35, SAT), Packet::NavSat(expected));
+    }
+
+    #[test]
+    fn refuses() {
+        assert_eq!(reason(0x01, 0x35, &SAT[..54]), "expected 2 blocks of 12 bytes, found 19 bytes");
+        assert_eq!(reason(0x01, 0x35, &SAT[..6]), "expected a payload of at least 8 bytes, found 3");
+    }
+}

@@ -74,3 +74,50 @@ impl NavSig {
         Ok(Self { itow_ms: p.itow(), signals: signals.collect() })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{
+        Packet,
+        testing::{packet, reason},
+    };
+    use super::*;
+
+    /// Two signals of a capture: G05's L1 and G04's L2.
+    const SIG: &str =
+        concat!("3874bc1e00020000", "00050000f2ff2a070400f90001000000", "00040400000000010000010000000000");
+
+    #[test]
+    fn reads() {
+        let gps = |number| Some(SatelliteId { constellation: crate::decode::Constellation::Gps, number });
+        let used = NavSigSignal {
+            id: gps(5),
+            gnss_id: 0,
+            sv_id: 5,
+            sig_id: 0,
+            band: Some("L1"),
+            cn0_dbhz: 42,
+            residual_m: -1.4,
+            quality: 7,
+            used: true,
+        };
+        let searched = NavSigSignal {
+            id: gps(4),
+            gnss_id: 0,
+            sv_id: 4,
+            sig_id: 4,
+            band: Some("L2"),
+            cn0_dbhz: 0,
+            residual_m: 0.0,
+            quality: 1,
+            used: false,
+        };
+        let expected = NavSig { itow_ms: 515_667_000, signals: vec![used, searched] };
+        assert_eq!(packet(0x01, 0x43, SIG), Packet::NavSig(expected));
+    }
+
+    #[test]
+    fn refuses() {
+        assert_eq!(reason(0x01, 0x43, &SIG[..40]), "expected 2 blocks of 16 bytes, found 12 bytes");
+    }
+}

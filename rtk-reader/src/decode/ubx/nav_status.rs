@@ -59,3 +59,34 @@ impl NavStatus {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{
+        Packet,
+        testing::{packet, reason},
+    };
+    use super::*;
+
+    const STATUS: &str = "08b5622103df0008385b00002bba9e00";
+
+    #[test]
+    fn reads() {
+        let expected = NavStatus {
+            itow_ms: 560_117_000,
+            fix_type: 3,
+            fix_ok: true,
+            differential: true,
+            carrier_solution: 0,
+            spoofing: 1,
+            ttff_ms: 23_352,
+            uptime_ms: 10_402_347,
+        };
+        assert_eq!(packet(0x01, 0x03, STATUS), Packet::NavStatus(expected));
+    }
+
+    #[test]
+    fn refuses() {
+        assert_eq!(reason(0x01, 0x03, "08"), "expected a payload of 16 bytes, found 1");
+    }
+}

@@ -62,3 +62,33 @@ impl NavSvin {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{
+        Packet,
+        testing::{packet, reason},
+    };
+    use super::*;
+
+    const SVIN: &str = "0000000010e62a0c1e000000880d7d1a535c6412e21c11141d31d800bf2000001f00000001000000";
+
+    #[test]
+    fn reads() {
+        let expected = NavSvin {
+            itow_ms: 204_138_000,
+            duration_s: 30,
+            mean_ecef_m: [4_444_030.802_9, 3_085_671.234_9, 3_366_658.256],
+            mean_accuracy_m: 0.838_3,
+            observations: 31,
+            valid: true,
+            active: false,
+        };
+        assert_eq!(packet(0x01, 0x3B, SVIN), Packet::NavSvin(expected));
+    }
+
+    #[test]
+    fn refuses() {
+        assert_eq!(reason(0x01, 0x3B, &SVIN[..78]), "expected a payload of 40 bytes, found 39");
+    }
+}

@@ -47,3 +47,23 @@ impl RxmRtcm {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{
+        Packet,
+        testing::{packet, reason},
+    };
+    use super::*;
+
+    #[test]
+    fn reads() {
+        let expected = RxmRtcm { crc_failed: false, used: 0, subtype: 0, station_id: 0, number: 1230 };
+        assert_eq!(packet(0x02, 0x32, "020000000000ce04"), Packet::RxmRtcm(expected));
+    }
+
+    #[test]
+    fn refuses() {
+        assert_eq!(reason(0x02, 0x32, "020000000000ce"), "expected a payload of 8 bytes, found 7");
+    }
+}

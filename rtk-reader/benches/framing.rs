@@ -40,15 +40,16 @@ fn main() {
 }
 
 fn say(name: &str, bytes: &[u8]) {
-    let (mut frames, mut shares) = (0_u64, [0_usize; 3]);
-    frame_all(bytes, usize::MAX, |protocol, len| {
-        frames += 1;
-        shares[protocol as usize] += len;
+    let (mut places, mut shares) = (Vec::new(), [0_usize; 3]);
+    Framer::new().push(Timestamp::ZERO, bytes, &mut |frame| {
+        shares[frame.protocol as usize] += frame.bytes.len();
+        places.push((frame.protocol, frame.offset as usize, frame.bytes.len()));
     });
     let percent = |p: Protocol| 100.0 * shares[p as usize] as f64 / bytes.len() as f64;
     tell(&format!(
-        "\n{name}: {} bytes, {frames} frames; {:.0} % NMEA, {:.0} % UBX, {:.0} % RTCM",
+        "\n{name}: {} bytes, {} frames; {:.0} % NMEA, {:.0} % UBX, {:.0} % RTCM",
         bytes.len(),
+        places.len(),
         percent(Protocol::Nmea),
         percent(Protocol::Ubx),
         percent(Protocol::Rtcm),
@@ -58,7 +59,7 @@ fn say(name: &str, bytes: &[u8]) {
         frame_all(bytes, chunk, |_, len| n += len);
         n
     };
-    let checksums = measure(bytes.len(), || checksums_alone(bytes));
+    let checksums = measure(bytes.len(), || checksums_alone(bytes, &places));
     let rows = [
         ("framer, whole", measure(bytes.len(), || count(usize::MAX))),
         ("framer, chunks of 64 KiB", measure(bytes.len(), || count(65_536))),
@@ -79,27 +80,14 @@ fn say(name: &str, bytes: &[u8]) {
 }
 
 /// The limit: each frame's checksum and nothing else, the places of the frames being given.
-fn checksums_alone(bytes: &[u8]) -> usize {
-    thread_local! {
-        static PLACES: std::cell::RefCell<(usize, Vec<(Protocol, usize, usize)>)> = const { std::cell::RefCell::new((0, Vec::new())) };
-    }
-    PLACES.with_borrow_mut(|(of, places)| {
-        if *of != bytes.as_ptr() as usize {
-            *of = bytes.as_ptr() as usize;
-            places.clear();
-            let mut framer = Framer::new();
-            framer.push(Timestamp::ZERO, bytes, &mut |f| {
-                places.push((f.protocol, f.offset as usize, f.bytes.len()))
-            });
+fn checksums_alone(bytes: &[u8], places: &[(Protocol, usize, usize)]) -> usize {
+    places.iter().fold(0, |sum, &(protocol, start, len)| {
+        let frame = &bytes[start..start + len];
+        sum ^ match protocol {
+            Protocol::Nmea => usize::from(nmea_checksum(frame)),
+            Protocol::Ubx => usize::from(ubx_checksum(&frame[2..len - 2])[1]),
+            Protocol::Rtcm => crc24q(frame) as usize,
         }
-        places.iter().fold(0, |sum, &(protocol, start, len)| {
-            let frame = &bytes[start..start + len];
-            sum ^ match protocol {
-                Protocol::Nmea => usize::from(nmea_checksum(frame)),
-                Protocol::Ubx => usize::from(ubx_checksum(&frame[2..len - 2])[1]),
-                Protocol::Rtcm => crc24q(frame) as usize,
-            }
-        })
     })
 }
 

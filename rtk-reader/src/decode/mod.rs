@@ -2,10 +2,29 @@
 //!
 //! Decoding never fails: what isn't known is `Unknown`, what contradicts its own
 //! format is `Malformed` with the reason. Both are values; the stream goes on.
+//!
+//! # Names of bands
+//!
+//! NMEA, UBX and RTCM number signals each in their own way; here a band is named once, by its carrier, and
+//! the names are the same whichever protocol told of it:
+//!
+//! | system | bands and carriers in MHz |
+//! |---|---|
+//! | GPS | `L1` 1575.42, `L2` 1227.60, `L5` 1176.45 |
+//! | GLONASS | `L1` 1602 + k·0.5625, `L2` 1246 + k·0.4375 |
+//! | Galileo | `E1` 1575.42, `E5a` 1176.45, `E5b` 1207.14, `E6` 1278.75; both halves of E5 in one: `E5` |
+//! | BeiDou | `B1I` 1561.098, `B1C` 1575.42, `B2a` 1176.45, `B2I` 1207.14, `B3I` 1268.52; of BeiDou 3 on the carrier of B2I: `B2b`; B2a and B2b in one: `B2` |
+//! | QZSS | `L1` 1575.42, `L2` 1227.60, `L5` 1176.45, `L6` 1278.75 |
+//! | SBAS | `L1` 1575.42, `L5` 1176.45 |
+//! | NavIC | `L5` 1176.45, `S` 2492.028, `L1` 1575.42 |
+//!
+//! The component (I or Q, data or pilot) and the code do not change the name: `B1I` is B1Q's band, too.
 
 pub mod nmea;
 pub mod rtcm;
 pub mod ubx;
+
+use std::fmt;
 
 use serde::Serialize;
 
@@ -28,10 +47,13 @@ pub enum Message {
 pub fn decode(frame: &Frame<'_>) -> Message {
     match frame.protocol {
         Protocol::Nmea => Message::Nmea(nmea::decode(frame.payload())),
-        Protocol::Ubx => match frame.id() {
-            crate::frame::MessageId::Ubx(class, id) => Message::Ubx(ubx::decode(class, id, frame.payload())),
-            _ => unreachable!("a UBX frame has a UBX id"),
-        },
+        Protocol::Ubx => {
+            let (class, id) = match frame.bytes {
+                [_, _, class, id, ..] => (*class, *id),
+                _ => (0, 0),
+            };
+            Message::Ubx(ubx::decode(class, id, frame.payload()))
+        }
         Protocol::Rtcm => Message::Rtcm(rtcm::decode(frame.payload())),
     }
 }
@@ -56,6 +78,22 @@ pub enum Constellation {
     Navic,
 }
 
+impl Constellation {
+    /// The letter RINEX gives it.
+    #[must_use]
+    pub fn letter(self) -> char {
+        match self {
+            Self::Gps => 'G',
+            Self::Glonass => 'R',
+            Self::Galileo => 'E',
+            Self::Beidou => 'C',
+            Self::Qzss => 'J',
+            Self::Sbas => 'S',
+            Self::Navic => 'I',
+        }
+    }
+}
+
 /// A satellite: its system and its number there, as RINEX counts (QZSS from 1, SBAS PRN − 100).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct SatelliteId {
@@ -63,4 +101,11 @@ pub struct SatelliteId {
     pub constellation: Constellation,
     /// The number.
     pub number: u16,
+}
+
+/// As in RINEX: `G05`, `S31`.
+impl fmt::Display for SatelliteId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{:02}", self.constellation.letter(), self.number)
+    }
 }

@@ -4,11 +4,14 @@ use std::fmt;
 
 use super::{Frame, Protocol};
 
+/// Longer NMEA addresses are cut: the longest in use (Quectel's `PQTMGEOFENCESTATUS`) has 18 characters.
+pub const NMEA_ADDRESS_BYTES: usize = 20;
+
 /// What a frame is, without decoding it. `Display` gives the usual name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MessageId {
-    /// The address field, `GNGGA` or `PUBX`; ASCII, padded with zeros, cut at eight bytes.
-    Nmea([u8; 8]),
+    /// The address field, `GNGGA` or `PUBX`; ASCII, padded with zeros, cut at [`NMEA_ADDRESS_BYTES`].
+    Nmea([u8; NMEA_ADDRESS_BYTES]),
     /// Class and id.
     Ubx(u8, u8),
     /// The message number (DF002); none in a frame shorter than twelve bits.
@@ -19,8 +22,8 @@ impl MessageId {
     pub(super) fn of(frame: &Frame<'_>) -> Self {
         match frame.protocol {
             Protocol::Nmea => {
-                let mut address = [0; 8];
-                let field = frame.payload().iter().take_while(|&&b| b != b',').take(8);
+                let mut address = [0; NMEA_ADDRESS_BYTES];
+                let field = frame.payload().iter().take_while(|&&b| b != b',');
                 for (to, from) in address.iter_mut().zip(field) {
                     *to = *from;
                 }

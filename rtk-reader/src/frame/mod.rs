@@ -1,10 +1,30 @@
 //! Bytes to checked frames.
+//!
+//! [`Framer`] finds NMEA, UBX and RTCM 3 frames interleaved on one stream, whatever the chunks the stream
+//! comes in and whatever stands between them. Its rules are those of a scan, byte by byte from the front:
+//!
+//! - RTCM 3: `D3`, six zero bits, ten bits of length, CRC-24Q right.
+//! - UBX: `B5 62`, class, id, little-endian length, both checksum bytes right.
+//! - NMEA: `$` or `!` to LF within [`NMEA_LINE_BYTES`], printable ASCII between (CR LF or LF stripped), `*hh`
+//!   at the end and the XOR right.
+//! - After a candidate that fails the scan goes on at its second byte.
 
+mod candidate;
+mod census;
+pub mod checksum;
+mod counts;
+pub mod encode;
 mod framer;
 mod id;
+mod marks;
+mod scanner;
+mod sums;
 
-pub use framer::{Counts, Framer};
-pub use id::MessageId;
+pub use candidate::{NMEA_LINE_BYTES, UBX_FRAME_BYTES};
+pub use census::{Census, Summary};
+pub use counts::Counts;
+pub use framer::{FRAMER_BYTES, Framer, LOOK_AFTER};
+pub use id::{MessageId, NMEA_ADDRESS_BYTES};
 
 use crate::Timestamp;
 

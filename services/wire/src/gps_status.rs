@@ -82,22 +82,26 @@ pub struct GpsStatus {
     pub hdop: Option<f64>,
     /// Null until the receiver sends UBX-NAV-SVIN.
     pub survey_in: Option<SurveyIn>,
-    /// By message number, ascending; at most 64, further types are only counted in `errors`.
+    /// By message number, ascending; at most 64, further types are only counted in [`Errors::other_rtcm`].
     pub rtcm_messages: Vec<RtcmMessage>,
     /// Connected NTRIP clients; null while no caster runs.
     pub clients: Option<u32>,
-    /// Unix milliseconds of the newest data from the receiver, or of the service's start before any.
+    /// Unix milliseconds of the newest data from the receiver; before any, of the first time the service was
+    /// asked or told something.
     pub last_update: u64,
 
     /// By constellation, then number; at most 128.
+    #[serde(default)]
     pub satellites_in_view: Vec<Satellite>,
     /// The station the corrections speak for (RTCM 1005/1006).
     pub station: Option<Station>,
     /// From UBX-MON-VER.
     pub receiver: Option<Receiver>,
     /// From UBX-MON-RF, one per RF block.
+    #[serde(default)]
     pub antennas: Vec<Antenna>,
     /// What was received and could not be used, since the service's start.
+    #[serde(default)]
     pub errors: Errors,
     /// The line the bytes come over; null while not connected.
     pub line: Option<Line>,
@@ -116,6 +120,7 @@ pub struct SurveyIn {
     /// Mean 3D accuracy, metres.
     pub accuracy: f64,
     /// Positions used so far.
+    #[serde(default)]
     pub observations: u32,
 }
 
@@ -214,9 +219,9 @@ pub struct Antenna {
 
 /// Counts since the service's start.
 #[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
 pub struct Errors {
-    /// Frames whose checksum was wrong.
+    /// Frames whose checksum was wrong, and NMEA lines without one.
     pub bad_checksum: u64,
     /// Frames that were begun and never ended, or were given up.
     pub false_start: u64,
@@ -230,6 +235,8 @@ pub struct Errors {
     pub disconnects: u64,
     /// Times nothing was heard for 3 s while connected.
     pub silences: u64,
+    /// RTCM messages of types beyond those listed in [`GpsStatus::rtcm_messages`].
+    pub other_rtcm: u64,
 }
 
 /// The line the bytes come over.

@@ -1,14 +1,63 @@
-//! NMEA 0183 (to 4.11) sentences. (Types; the decoding is to be written, one sentence per file.)
+//! NMEA 0183 (to 4.11) sentences, one to a file.
+//!
+//! The fields are read by our own small reader. The `nmea` crate (0.8) reads ZDA's date and zone, and the
+//! tests hold our reading against its `parse_str` on every sentence of the captures it reads. In the others
+//! it loses what a base station's status needs:
+//!
+//! | sentence | what `nmea` 0.8 makes of it |
+//! |---|---|
+//! | GGA | altitude and HDOP as `f32`; drops age and station of the corrections; an empty quality is an error |
+//! | RMC | speed as `f32`; drops the navigational status `C`, `U` |
+//! | GSA | system ids 5 and 6 refused or mistaken; satellites not mapped to systems |
+//! | GSV | no signal id; a satellite it can't read is dropped in silence |
+//! | GNS, GBS | wrong or missing fields |
+//! | VTG | never reaches the speed in km/h, nor the mode |
+//! | GLL | refuses the form without a mode (before 2.3) |
+//! | GST | `f32`; takes `nan` and `inf` for numbers |
+//! | TXT | refuses more than 64 characters |
+//! | all | refuse second 60 and more than 102 bytes |
+
+mod ascii;
+mod fields;
+mod gbs;
+mod gga;
+mod gll;
+mod gns;
+mod gsa;
+mod gst;
+mod gsv;
+mod numbering;
+mod reason;
+mod rmc;
+mod time;
+mod txt;
+mod vtg;
+mod zda;
 
 use serde::Serialize;
 
-use super::{Constellation, SatelliteId};
+use fields::Fields;
+
+pub use ascii::Ascii;
+pub use gbs::Gbs;
+pub use gga::Gga;
+pub use gll::Gll;
+pub use gns::Gns;
+pub use gsa::Gsa;
+pub use gst::Gst;
+pub use gsv::{Gsv, GsvSatellite};
+pub use reason::Reason;
+pub use rmc::Rmc;
+pub use time::{Date, TimeOfDay};
+pub use txt::Txt;
+pub use vtg::Vtg;
+pub use zda::Zda;
 
 /// A decoded sentence with its talker.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Sentence {
     /// `GN`, `GP`…; empty for a proprietary sentence.
-    pub talker: String,
+    pub talker: Ascii<2>,
     /// What it says.
     #[serde(flatten)]
     pub body: Body,
@@ -31,261 +80,96 @@ pub enum Body {
     Gbs(Gbs),
     Txt(Txt),
     /// A sentence we don't decode.
-    Unknown { address: String },
+    #[serde(rename = "unknown")]
+    Unknown {
+        address: Ascii<8>,
+    },
     /// A sentence we do, whose fields contradict its format.
-    Malformed { address: String, reason: String },
-}
-
-/// Time of day, UTC.
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize)]
-pub struct TimeOfDay {
-    /// 0 to 23
-    pub hour: u8,
-    /// 0 to 59
-    pub minute: u8,
-    /// 0 to 60.999
-    pub second: f64,
-}
-
-/// Calendar date, UTC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Date {
-    /// Four digits.
-    pub year: u16,
-    /// 1 to 12
-    pub month: u8,
-    /// 1 to 31
-    pub day: u8,
-}
-
-/// Fix data.
-#[derive(Clone, Debug, PartialEq, Default, Serialize)]
-pub struct Gga {
-    /// UTC of the position.
-    pub time: Option<TimeOfDay>,
-    /// Degrees, north positive.
-    pub latitude_deg: Option<f64>,
-    /// Degrees, east positive.
-    pub longitude_deg: Option<f64>,
-    /// Field 6, 0 to 8; 0 if empty.
-    pub quality: u8,
-    /// Used; at most 12 in strict NMEA, more from u-blox.
-    pub satellites_used: Option<u8>,
-    /// Horizontal dilution of precision.
-    pub hdop: Option<f64>,
-    /// Metres above mean sea level.
-    pub altitude_m: Option<f64>,
-    /// Geoid above the ellipsoid, metres.
-    pub geoid_separation_m: Option<f64>,
-    /// Age of differential corrections, seconds.
-    pub correction_age_s: Option<f64>,
-    /// Reference station, 0 to 4095.
-    pub station_id: Option<u16>,
-}
-
-/// Recommended minimum.
-#[derive(Clone, Debug, PartialEq, Default, Serialize)]
-pub struct Rmc {
-    /// UTC of the position.
-    pub time: Option<TimeOfDay>,
-    /// UTC date.
-    pub date: Option<Date>,
-    /// `A`: true; `V`: false.
-    pub valid: bool,
-    /// Degrees, north positive.
-    pub latitude_deg: Option<f64>,
-    /// Degrees, east positive.
-    pub longitude_deg: Option<f64>,
-    /// Knots over ground.
-    pub speed_knots: Option<f64>,
-    /// Course over ground, degrees true.
-    pub course_deg: Option<f64>,
-    /// Mode indicator (NMEA 2.3): `A D E F M N P R S`.
-    pub mode: Option<char>,
-    /// Navigational status (NMEA 4.1): `S C U V`.
-    pub nav_status: Option<char>,
-}
-
-/// Satellites used and dilution of precision.
-#[derive(Clone, Debug, PartialEq, Default, Serialize)]
-pub struct Gsa {
-    /// `M` or `A`.
-    pub selection: Option<char>,
-    /// 1 none, 2 2D, 3 3D.
-    pub fix: u8,
-    /// Satellites used, as numbered by the sentence, mapped to systems.
-    pub satellites: Vec<SatelliteId>,
-    /// Position dilution of precision.
-    pub pdop: Option<f64>,
-    /// Horizontal.
-    pub hdop: Option<f64>,
-    /// Vertical.
-    pub vdop: Option<f64>,
-    /// NMEA 4.11 GNSS system id: 1 GPS, 2 GLONASS, 3 Galileo, 4 BeiDou, 5 QZSS, 6 NavIC.
-    pub system_id: Option<u8>,
-}
-
-/// Satellites in view: one sentence of a group.
-#[derive(Clone, Debug, PartialEq, Default, Serialize)]
-pub struct Gsv {
-    /// Sentences in the group.
-    pub sentences: u8,
-    /// This one's number, from 1.
-    pub sentence: u8,
-    /// Satellites in view of this talker (and signal).
-    pub in_view: u8,
-    /// At most four.
-    pub satellites: Vec<GsvSatellite>,
-    /// NMEA 4.11 signal id (hex digit), of the talker's system.
-    pub signal_id: Option<u8>,
-    /// Band of the signal id, `L1`, `E5b`…; none without a known id.
-    pub band: Option<&'static str>,
-}
-
-/// One satellite of a GSV.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct GsvSatellite {
-    /// Which.
-    pub id: SatelliteId,
-    /// Degrees.
-    pub elevation_deg: Option<f64>,
-    /// Degrees from north.
-    pub azimuth_deg: Option<f64>,
-    /// dB-Hz; none when not tracked.
-    pub cn0_dbhz: Option<f64>,
-}
-
-/// Fix data of several systems.
-#[derive(Clone, Debug, PartialEq, Default, Serialize)]
-pub struct Gns {
-    /// UTC of the position.
-    pub time: Option<TimeOfDay>,
-    /// Degrees, north positive.
-    pub latitude_deg: Option<f64>,
-    /// Degrees, east positive.
-    pub longitude_deg: Option<f64>,
-    /// One mode letter per system, in the order GPS, GLONASS, Galileo, BeiDou, QZSS, NavIC.
-    pub modes: String,
-    /// Used.
-    pub satellites_used: Option<u8>,
-    /// Horizontal dilution of precision.
-    pub hdop: Option<f64>,
-    /// Metres above mean sea level.
-    pub altitude_m: Option<f64>,
-    /// Geoid above the ellipsoid, metres.
-    pub geoid_separation_m: Option<f64>,
-    /// Age of differential corrections, seconds.
-    pub correction_age_s: Option<f64>,
-    /// Reference station.
-    pub station_id: Option<u16>,
-    /// Navigational status (NMEA 4.1).
-    pub nav_status: Option<char>,
-}
-
-/// Pseudorange error statistics.
-#[derive(Clone, Debug, PartialEq, Default, Serialize)]
-pub struct Gst {
-    /// UTC of the position.
-    pub time: Option<TimeOfDay>,
-    /// RMS of the range residuals, metres.
-    pub range_rms_m: Option<f64>,
-    /// Error ellipse, metres and degrees from north.
-    pub semi_major_m: Option<f64>,
-    /// Metres.
-    pub semi_minor_m: Option<f64>,
-    /// Degrees from true north.
-    pub orientation_deg: Option<f64>,
-    /// One sigma, metres.
-    pub latitude_error_m: Option<f64>,
-    /// One sigma, metres.
-    pub longitude_error_m: Option<f64>,
-    /// One sigma, metres.
-    pub altitude_error_m: Option<f64>,
-}
-
-/// Course and speed over ground.
-#[derive(Clone, Debug, PartialEq, Default, Serialize)]
-pub struct Vtg {
-    /// Degrees true.
-    pub course_deg: Option<f64>,
-    /// Degrees magnetic.
-    pub course_magnetic_deg: Option<f64>,
-    /// Knots.
-    pub speed_knots: Option<f64>,
-    /// Kilometres per hour.
-    pub speed_kmh: Option<f64>,
-    /// Mode indicator.
-    pub mode: Option<char>,
-}
-
-/// Geographic position.
-#[derive(Clone, Debug, PartialEq, Default, Serialize)]
-pub struct Gll {
-    /// Degrees, north positive.
-    pub latitude_deg: Option<f64>,
-    /// Degrees, east positive.
-    pub longitude_deg: Option<f64>,
-    /// UTC.
-    pub time: Option<TimeOfDay>,
-    /// `A`: true; `V`: false.
-    pub valid: bool,
-    /// Mode indicator.
-    pub mode: Option<char>,
-}
-
-/// Time and date.
-#[derive(Clone, Debug, PartialEq, Default, Serialize)]
-pub struct Zda {
-    /// UTC.
-    pub time: Option<TimeOfDay>,
-    /// UTC date.
-    pub date: Option<Date>,
-    /// Local zone, minutes to add to UTC; the standard's sign is kept.
-    pub zone_minutes: Option<i16>,
-}
-
-/// Satellite fault detection.
-#[derive(Clone, Debug, PartialEq, Default, Serialize)]
-pub struct Gbs {
-    /// UTC.
-    pub time: Option<TimeOfDay>,
-    /// Expected error, metres.
-    pub latitude_error_m: Option<f64>,
-    /// Metres.
-    pub longitude_error_m: Option<f64>,
-    /// Metres.
-    pub altitude_error_m: Option<f64>,
-    /// Most likely failed satellite, as numbered by the sentence.
-    pub failed_satellite: Option<u16>,
-    /// Probability of missed detection.
-    pub probability: Option<f64>,
-    /// Estimate of its bias, metres.
-    pub bias_m: Option<f64>,
-    /// Standard deviation of that, metres.
-    pub bias_sigma_m: Option<f64>,
-    /// NMEA 4.11.
-    pub system_id: Option<u8>,
-    /// NMEA 4.11.
-    pub signal_id: Option<u8>,
-}
-
-/// Text transmission.
-#[derive(Clone, Debug, PartialEq, Default, Serialize)]
-pub struct Txt {
-    /// Sentences in the message.
-    pub sentences: u8,
-    /// This one's number, from 1.
-    pub sentence: u8,
-    /// u-blox: 0 error, 1 warning, 2 notice, 7 user.
-    pub identifier: u8,
-    /// As sent.
-    pub text: String,
+    #[serde(rename = "malformed")]
+    Malformed {
+        address: Ascii<8>,
+        reason: Reason,
+    },
 }
 
 /// Decodes what stands between `$` and `*`.
 #[must_use]
 pub fn decode(payload: &[u8]) -> Sentence {
-    let address: String = payload.iter().take_while(|&&b| b != b',').map(|&b| char::from(b)).collect();
-    let _ = Constellation::Gps;
-    Sentence { talker: String::new(), body: Body::Unknown { address } }
+    let text = match std::str::from_utf8(payload) {
+        Ok(text) if text.is_ascii() => text,
+        _ => return not_ascii(payload),
+    };
+    let (address, data) = text.split_once(',').unwrap_or((text, ""));
+    // Addresses of two characters for the talker and three for the sentence; P begins the proprietary ones.
+    let (talker, code) = match address.split_at_checked(2) {
+        Some((talker, code)) if code.len() == 3 && !talker.starts_with('P') => (talker, code),
+        _ => ("", ""),
+    };
+    let body = match code {
+        "GGA" => Gga::read(data).map(Body::Gga),
+        "RMC" => Rmc::read(data).map(Body::Rmc),
+        "GSA" => Gsa::read(talker, data).map(Body::Gsa),
+        "GSV" => Gsv::read(talker, data).map(Body::Gsv),
+        "GNS" => Gns::read(data).map(Body::Gns),
+        "GST" => Gst::read(data).map(Body::Gst),
+        "VTG" => Vtg::read(data).map(Body::Vtg),
+        "GLL" => Gll::read(data).map(Body::Gll),
+        "ZDA" => Zda::read(data).map(Body::Zda),
+        "GBS" => Gbs::read(data).map(Body::Gbs),
+        "TXT" => Txt::read(data).map(Body::Txt),
+        _ => Ok(Body::Unknown { address: address.into() }),
+    };
+    let body = body.unwrap_or_else(|reason| Body::Malformed { address: address.into(), reason });
+    Sentence { talker: talker.into(), body }
+}
+
+fn not_ascii(payload: &[u8]) -> Sentence {
+    let found = payload.iter().copied().find(|b| !b.is_ascii()).unwrap_or_default();
+    let address: String =
+        payload.iter().take(8).take_while(|&&b| b != b',').map(|&b| char::from(b)).collect();
+    let body = Body::Malformed { address: address.as_str().into(), reason: Reason::NotAscii { found } };
+    Sentence { talker: Ascii::default(), body }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub(super) fn body(sentence: &str) -> Body {
+        decode(sentence.as_bytes()).body
+    }
+
+    pub(super) fn reason(sentence: &str) -> String {
+        match body(sentence) {
+            Body::Malformed { reason, .. } => reason.to_string(),
+            other => panic!("not malformed: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn talkers_and_addresses() {
+        assert_eq!(decode(b"GNGGA,,,,,,0,00,99.99,,,,,,").talker, "GN");
+        let proprietary = decode(b"PUBX,00,081350.00");
+        assert_eq!(proprietary.talker, "");
+        assert_eq!(proprietary.body, Body::Unknown { address: "PUBX".into() });
+        let other = decode(b"AIVDM,1,1,,A,14eG;o@034o8sd<L9i:a;WF>062D,0");
+        assert_eq!((other.talker, other.body), ("AI".into(), Body::Unknown { address: "AIVDM".into() }));
+        assert_eq!(decode(b"").body, Body::Unknown { address: Ascii::default() });
+    }
+
+    #[test]
+    fn bytes_beyond_ascii_are_malformed() {
+        let Body::Malformed { address, reason } = decode(b"GNTXT,01,01,02,\xB5").body else {
+            panic!("not malformed")
+        };
+        assert_eq!((address, reason), ("GNTXT".into(), Reason::NotAscii { found: 0xB5 }));
+    }
+
+    #[test]
+    fn json() {
+        let json = |sentence: &str| serde_json::to_string(&decode(sentence.as_bytes())).unwrap();
+        insta::assert_snapshot!(json("GNVTG,,T,,M,0.013,N,0.024,K,D"), @r#"{"talker":"GN","type":"VTG","course_deg":null,"course_magnetic_deg":null,"speed_knots":0.013,"speed_kmh":0.024,"mode":"D"}"#);
+        insta::assert_snapshot!(json("PUBX,00"), @r#"{"talker":"","type":"unknown","address":"PUBX"}"#);
+        insta::assert_snapshot!(json("GNVTG,,T,,M,fast,N,0.024,K,D"), @r#"{"talker":"GN","type":"malformed","address":"GNVTG","reason":"field 5: expected a decimal number, found \"fast\""}"#);
+    }
 }

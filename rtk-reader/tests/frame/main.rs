@@ -1,0 +1,7 @@
+//! The framer from outside: on real captures, on damaged streams, in simulated time, on hostile bytes.
+
+mod captures;
+mod damage;
+mod hostile;
+mod streams;
+mod time;

@@ -1,0 +1,92 @@
+//! When consoles are told.
+
+use std::time::Duration;
+
+use kit::machine::Timestamp;
+
+/// How long the first change waits for others of its burst. Ten milliseconds short of what is promised.
+pub const GATHER: Duration = Duration::from_millis(40);
+/// The least time between two publications.
+pub const INTERVAL: Duration = Duration::from_millis(100);
+
+/// Coalesces changes: one is due at the later of [`GATHER`] after itself and [`INTERVAL`] after the last
+/// publication, and takes everything that changed meanwhile with it.
+#[derive(Debug, Default)]
+pub struct Publisher {
+    version: u64,
+    unpublished_since: Option<Timestamp>,
+    last: Option<Timestamp>,
+}
+
+impl Publisher {
+    /// Something a console shows has changed.
+    pub fn change(&mut self, now: Timestamp) {
+        self.version += 1;
+        self.unpublished_since.get_or_insert(now);
+    }
+
+    /// What has changed so far need not wait for more.
+    pub fn hurry(&mut self) {
+        if let Some(since) = &mut self.unpublished_since {
+            *since = since.saturating_sub(GATHER);
+        }
+    }
+
+    /// When the next publication is due.
+    pub fn due(&self) -> Option<Timestamp> {
+        let gathered = self.unpublished_since?.saturating_add(GATHER);
+        Some(self.last.map_or(gathered, |last| gathered.max(last.saturating_add(INTERVAL))))
+    }
+
+    /// Whether a publication is due; if so the changes so far count as told.
+    pub fn take(&mut self, now: Timestamp) -> bool {
+        let due = self.due().is_some_and(|due| due <= now);
+        if due {
+            self.unpublished_since = None;
+            self.last = Some(now);
+        }
+        due
+    }
+
+    /// Counts changes: equal versions mean an equal status.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(ms: u64) -> Timestamp {
+        Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn a_burst_is_one_publication_and_its_end_is_told() {
+        let mut p = Publisher::default();
+        assert_eq!(p.due(), None);
+        p.change(ms(1000));
+        p.change(ms(1030));
+        assert_eq!(p.due(), Some(ms(1040)));
+        assert!(!p.take(ms(1039)));
+        assert!(p.take(ms(1040)));
+        assert_eq!(p.due(), None);
+        p.change(ms(1041));
+        assert_eq!(p.due(), Some(ms(1140)));
+        assert!(p.take(ms(1150)));
+        p.change(ms(5000));
+        assert_eq!(p.due(), Some(ms(5040)));
+    }
+
+    #[test]
+    fn the_end_of_a_capture_does_not_wait() {
+        let mut p = Publisher::default();
+        p.change(ms(1000));
+        p.hurry();
+        assert!(p.take(ms(1000)));
+        p.change(ms(1001));
+        p.hurry();
+        assert_eq!(p.due(), Some(ms(1100)));
+    }
+}

@@ -1,0 +1,119 @@
+//! The listener of a service, its connections, and their orderly end.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::Router;
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{sleep, timeout},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::linger::{Linger, LingeringStream};
+
+/// Connections that speak HTTP at one time (WebSockets are counted by their service); beyond it the next one
+/// waits in the kernel's queue until one ends.
+pub const MAX_HTTP_CONNECTIONS: usize = 2048;
+/// A connection that hasn't sent a whole request header for so long is closed, an idle one too.
+pub const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Room for the headers of one request, bytes; a larger one gets 431.
+pub const MAX_HEADER_BYTES: usize = 16 << 10;
+/// Pause after the system refused to accept (no file descriptors left).
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
+/// What a handler may know of the connection it serves; an extension of each request.
+#[derive(Clone, Debug)]
+pub(crate) struct Connection {
+    pub(crate) addr: SocketAddr,
+    pub(crate) linger: Linger,
+    /// Keeps [`serve`] waiting for whoever holds a token of it.
+    pub(crate) sessions: TaskTracker,
+}
+
+/// Serves until `stop`, then takes no new connection and waits for requests and WebSockets under way, at
+/// most until `deadline` has passed.
+///
+/// The WebSockets end because their runner ends: give both the same `stop`.
+pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken, deadline: Duration) {
+    let tasks = TaskTracker::new();
+    let places = Arc::new(Semaphore::new(MAX_HTTP_CONNECTIONS));
+    while let Some((tcp, addr, place)) = accept(&listener, &places, &stop).await {
+        let connection = Connection { addr, linger: Linger::default(), sessions: tasks.clone() };
+        tasks.spawn(connect(tcp, connection, router.clone(), place, stop.clone(), deadline));
+    }
+    drop(listener);
+    tasks.close();
+    if timeout(deadline, tasks.wait()).await.is_err() {
+        tracing::warn!(left = tasks.len(), "connections did not end in time and are dropped");
+    }
+}
+
+/// The next connection and its place; none when stopped.
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+    stop: &CancellationToken,
+) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let next = async {
+        let place = places.clone().acquire_owned().await.ok()?;
+        loop {
+            match listener.accept().await {
+                Ok((tcp, addr)) => return Some((tcp, addr, place)),
+                Err(error) => {
+                    tracing::warn!(%error, "can't accept a connection; trying again");
+                    sleep(ACCEPT_RETRY).await;
+                }
+            }
+        }
+    };
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => None,
+        next = next => next,
+    }
+}
+
+async fn connect(
+    tcp: TcpStream,
+    connection: Connection,
+    router: Router,
+    place: OwnedSemaphorePermit,
+    stop: CancellationToken,
+    deadline: Duration,
+) {
+    // A change must not wait for the acknowledgement of the one before.
+    if let Err(error) = tcp.set_nodelay(true) {
+        tracing::debug!(%error, "can't set TCP_NODELAY");
+    }
+    let io = TokioIo::new(LingeringStream::new(tcp, connection.linger.clone()));
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: hyper::Request<_>| {
+        request.extensions_mut().insert(connection.clone());
+        hyper::service::Service::call(&router, request)
+    });
+    let serving = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(MAX_HEADER_BYTES)
+        .serve_connection(io, service)
+        .with_upgrades();
+    let mut serving = std::pin::pin!(serving);
+    let served = tokio::select! {
+        served = serving.as_mut() => served,
+        () = stop.cancelled() => {
+            serving.as_mut().graceful_shutdown();
+            // Later it is dropped with whatever it was doing.
+            timeout(deadline, serving).await.unwrap_or(Ok(()))
+        }
+    };
+    if let Err(error) = served {
+        tracing::debug!(%error, "an HTTP connection failed");
+    }
+    drop(place);
+}

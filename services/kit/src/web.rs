@@ -1,0 +1,140 @@
+//! Routes that forward to a machine, so that a service's own `routes.rs` is a list.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::{Bytes, HttpBody},
+    extract::{
+        DefaultBodyLimit, FromRequest, FromRequestParts, Request,
+        rejection::{BytesRejection, FailedToBufferBody},
+        ws::WebSocketUpgrade,
+    },
+    http::{Method, header, request::Parts},
+    response::{IntoResponse, Response},
+    routing::{MethodRouter, any},
+};
+use percent_encoding::percent_decode_str;
+use tokio::{sync::Semaphore, time::timeout};
+
+use crate::{
+    error::{Refusal, json_response},
+    origin::Origins,
+    pace::Pace,
+    runner::{Handle, Peer},
+    serve::Connection,
+    session::{self, Hello, SessionLimits},
+};
+
+/// Largest request body, bytes; a larger one gets 413.
+pub const MAX_BODY_BYTES: usize = 1 << 20;
+/// How long a request body may take to arrive; then it counts as broken off.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What the routes of one service share.
+#[derive(Clone, Debug)]
+pub struct Web {
+    handle: Handle,
+    origins: Origins,
+    limits: SessionLimits,
+    places: Arc<Semaphore>,
+}
+
+impl Web {
+    /// Routes to this machine.
+    #[must_use]
+    pub fn new(handle: Handle, origins: Origins, limits: SessionLimits) -> Self {
+        let places = Arc::new(Semaphore::new(limits.max_sessions.min(Semaphore::MAX_PERMITS)));
+        Self { handle, origins, limits, places }
+    }
+
+    /// Forwards every request to the machine, which answers it whatever its method; a HEAD as a GET.
+    ///
+    /// A page of a foreign origin may read nothing (its browser sees to that) and change nothing (403).
+    pub fn http_route(&self) -> MethodRouter {
+        let web = self.clone();
+        any(move |request: Request| async move {
+            let path = request.uri().path().to_owned();
+            web.forward(request).await.unwrap_or_else(|refusal| refused(refusal, &path))
+        })
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+    }
+
+    /// Accepts WebSockets at `path` and runs their sessions.
+    pub fn ws_route(&self, path: &'static str) -> MethodRouter {
+        let web = self.clone();
+        any(move |request: Request| async move {
+            let mut parts = request.into_parts().0;
+            let hello = web.admit(path, &mut parts).await;
+            hello.unwrap_or_else(|refusal| refused(refusal, path))
+        })
+    }
+
+    /// Adds what every service has: 404 as JSON, and the CORS answers.
+    pub fn finish(&self, routes: Router) -> Router {
+        let not_found = async |request: Request| refused(Refusal::NotFound, request.uri().path());
+        routes.fallback(not_found).layer(self.origins.cors())
+    }
+
+    async fn forward(&self, request: Request) -> Result<Response, Refusal> {
+        let method = if request.method() == Method::HEAD { Method::GET } else { request.method().clone() };
+        if method != Method::GET {
+            self.origins.check(request.headers())?;
+        }
+        let uri = request.uri().clone();
+        let path = percent_decode_str(uri.path()).decode_utf8().map_err(|_| Refusal::BadPath)?;
+        let body = read_body(request).await?;
+        let query = uri.query().unwrap_or_default();
+        let (status, body) = self.handle.http(method.as_str(), &path, query, body).await;
+        Ok(json_response(status, body))
+    }
+
+    async fn admit(&self, path: &'static str, parts: &mut Parts) -> Result<Response, Refusal> {
+        self.origins.check(&parts.headers)?;
+        let query = parts.uri.query().unwrap_or_default().to_owned();
+        let pace = Pace::from_query(&query)?;
+        let upgrade = WebSocketUpgrade::from_request_parts(parts, &())
+            .await
+            .map_err(|rejection| Refusal::NotAWebSocket { lacks: rejection.to_string() })?;
+        let full = Refusal::TooManySessions { max: self.limits.max_sessions };
+        let place = self.places.clone().try_acquire_owned().map_err(|_| full)?;
+
+        let connection = parts.extensions.get::<Connection>().cloned();
+        let addr = connection.as_ref().map_or_else(|| "unknown".to_owned(), |c| c.addr.to_string());
+        let origin = parts.headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
+        let peer = Peer { addr, origin: origin.map(str::to_owned) };
+        let tracked = connection.as_ref().map(|connection| connection.sessions.token());
+        let linger = connection.map(|connection| connection.linger);
+        let (handle, limits) = (self.handle.clone(), self.limits);
+        let hello = Hello { peer, path: path.to_owned(), query, pace };
+        let upgrade = session::configure(upgrade, &limits)
+            .on_failed_upgrade(|error| tracing::debug!(%error, "a WebSocket handshake broke off"));
+        Ok(upgrade.on_upgrade(move |socket| async move {
+            session::run(socket, handle, hello, limits, linger).await;
+            drop((place, tracked));
+        }))
+    }
+}
+
+async fn read_body(request: Request) -> Result<String, Refusal> {
+    let too_large = Refusal::BodyTooLarge { max_bytes: MAX_BODY_BYTES };
+    // What announces itself as too large isn't waited for.
+    if request.body().size_hint().lower() > MAX_BODY_BYTES as u64 {
+        return Err(too_large);
+    }
+    let broken = |cause: &str| Refusal::BadBody { cause: cause.to_owned() };
+    let bytes = match timeout(BODY_TIMEOUT, Bytes::from_request(request, &())).await {
+        Err(_) => return Err(broken("it did not arrive in time")),
+        Ok(Err(BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)))) => {
+            return Err(too_large);
+        }
+        Ok(Err(error)) => return Err(broken(&error.to_string())),
+        Ok(Ok(bytes)) => bytes,
+    };
+    String::from_utf8(bytes.into()).map_err(|_| broken("not UTF-8"))
+}
+
+fn refused(refusal: Refusal, path: &str) -> Response {
+    refusal.log(path);
+    refusal.into_response()
+}

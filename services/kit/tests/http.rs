@@ -1,0 +1,96 @@
+use crate::bench::{Bench, Options, patient};
+
+fn head_and_body(answer: &str) -> (String, String) {
+    let (head, body) = answer.split_once("\r\n\r\n").expect(answer);
+    (head.to_ascii_lowercase(), body.to_owned())
+}
+
+#[tokio::test]
+async fn requests_are_forwarded_decoded_and_answered() {
+    let bench = Bench::start().await;
+    let answer = bench
+        .request("GET /thing/a%20b/%C3%A9?x=%20&y HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        .await;
+    let (head, body) = head_and_body(&answer);
+    assert!(head.starts_with("http/1.1 404"), "{head}");
+    assert!(head.contains("content-type: application/json"), "{head}");
+    insta::assert_snapshot!(body, @r#"{"error":"unknown","path":"/thing/a b/é","query":"x=%20&y"}"#);
+
+    let answer = bench
+        .request("POST /set HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 2\r\n\r\n12")
+        .await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let answer = bench.request("DELETE /thing/1 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
+    let answer = bench.request("HEAD /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    let (head, body) = head_and_body(&answer);
+    assert!(head.starts_with("http/1.1 200") && body.is_empty(), "{answer}");
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_forwarded_is_refused_as_json() {
+    let bench = Bench::start().await;
+    for (request, status) in [
+        ("GET /nowhere HTTP/1.1\r\n", 404),
+        ("GET /thing/%FF HTTP/1.1\r\n", 400),
+        ("GET /ws HTTP/1.1\r\n", 426),
+        ("POST /set HTTP/1.1\r\ncontent-length: 1048577\r\n", 413),
+        ("POST /set HTTP/1.1\r\norigin: http://evil.example\r\ncontent-length: 0\r\n", 403),
+    ] {
+        let answer = bench.request(&format!("{request}host: x\r\nconnection: close\r\n\r\n")).await;
+        let (head, body) = head_and_body(&answer);
+        assert!(head.starts_with(&format!("http/1.1 {status}")), "{request}: {answer}");
+        assert!(serde_json::from_str::<serde_json::Value>(&body).unwrap()["error"].is_string(), "{body}");
+    }
+    let body = "POST /set HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 2\r\n\r\n";
+    let mut bytes = body.as_bytes().to_vec();
+    bytes.extend([0xC3, 0x28]);
+    let mut tcp = tokio::net::TcpStream::connect(bench.addr).await.unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut tcp, &bytes).await.unwrap();
+    let mut answer = String::new();
+    patient(tokio::io::AsyncReadExt::read_to_string(&mut tcp, &mut answer)).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn browsers_are_told_who_may_read() {
+    let bench = Bench::with(Options { origins: vec!["https://console.example"], ..Options::default() }).await;
+    let preflight = "OPTIONS /set HTTP/1.1\r\nhost: x\r\nconnection: close\r\naccess-control-request-method: POST\r\naccess-control-request-headers: content-type\r\n";
+    for origin in ["https://console.example", "http://127.0.0.1:4870"] {
+        let answer = bench.request(&format!("{preflight}origin: {origin}\r\n\r\n")).await;
+        let (head, _) = head_and_body(&answer);
+        assert!(head.starts_with("http/1.1 200"), "{head}");
+        assert!(head.contains(&format!("access-control-allow-origin: {origin}")), "{head}");
+        assert!(head.contains("access-control-allow-methods: get,post,put,delete"), "{head}");
+        assert!(head.contains("access-control-allow-headers: content-type"), "{head}");
+        assert!(head.contains("vary: origin"), "{head}");
+
+        let get = format!("GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\norigin: {origin}\r\n\r\n");
+        let (head, _) = head_and_body(&bench.request(&get).await);
+        assert!(head.contains(&format!("access-control-allow-origin: {origin}")), "{head}");
+    }
+    let answer = bench.request(&format!("{preflight}origin: https://evil.example\r\n\r\n")).await;
+    assert!(!answer.to_ascii_lowercase().contains("access-control-allow-origin"), "{answer}");
+    let get = "GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\norigin: https://evil.example\r\n\r\n";
+    let (head, _) = head_and_body(&bench.request(get).await);
+    assert!(!head.contains("access-control-allow-origin") && head.contains("vary: origin"), "{head}");
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn an_answer_may_come_later_than_its_request() {
+    let bench = Bench::start().await;
+    let mut console = bench.connect("/ws").await;
+    assert_eq!(console.number().await, 0);
+    let handle = bench.handle.clone();
+    let later = tokio::spawn(async move { handle.http("GET", "/later", "", String::new()).await });
+    // The machine has the request when it answers one that was asked after it.
+    while !later.is_finished() {
+        console.send(r#"{"set_after_ms":1}"#).await;
+        console.number().await;
+    }
+    assert_eq!(later.await.unwrap().1, "\"later\"");
+    bench.finish().await;
+}

@@ -1,0 +1,17 @@
+//! The kit as a service uses it: real sockets, a toy machine, and clients good and bad.
+
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test's helper fails by panicking")]
+
+mod bench;
+mod connections;
+mod console;
+mod heartbeat;
+mod http;
+mod outbox;
+mod pace;
+mod pacing;
+mod refusals;
+mod replay;
+mod shutdown;
+mod stall;
+mod toy;

@@ -28,6 +28,8 @@ pub enum DifferenceKind {
     Extra,
     /// Two outputs in the other order.
     Reordered,
+    /// A recorded wake-up the machine didn't ask for, or one it asked for that wasn't recorded.
+    WakeUp,
     /// All outputs the same, the state at the end not.
     EndState,
     /// The machine panicked.
@@ -62,6 +64,8 @@ pub struct Lane {
     /// After a panic nothing is fed or compared.
     dead: bool,
     at: Timestamp,
+    /// When it was woken last.
+    woken_at: Option<Timestamp>,
     /// The event after the last one taken.
     next_seq: u64,
     /// Outputs of the last input.
@@ -82,8 +86,17 @@ impl Lane {
         tally: &mut Tally,
     ) -> Self {
         let next_seq = seq.saturating_add(1);
-        let (dead, produced, unmatched) = (false, Vec::new(), Vec::new());
-        let mut lane = Self { service, machine, dead, at, next_seq, produced, matched: 0, unmatched };
+        let mut lane = Self {
+            service,
+            machine,
+            dead: false,
+            at,
+            woken_at: None,
+            next_seq,
+            produced: Vec::new(),
+            matched: 0,
+            unmatched: Vec::new(),
+        };
         lane.compare_state(DifferenceKind::StartState, state, tally);
         lane
     }
@@ -101,16 +114,22 @@ impl Lane {
         }
         tally.inputs = tally.inputs.saturating_add(1);
         let peer = frame::input_peer(&input);
+        let woken = matches!(input, Input::Timer);
         let (machine, produced) = (&mut self.machine, &mut self.produced);
-        let outcome = catch_unwind(AssertUnwindSafe(|| match input {
-            Input::Timer => machine.handle_timeout(at, produced),
-            input => machine.handle(at, input, produced),
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let due = machine.next_timeout();
+            match input {
+                Input::Timer => machine.handle_timeout(at, produced),
+                input => machine.handle(at, input, produced),
+            }
+            due
         }));
         tally.outputs = tally.outputs.saturating_add(self.produced.len() as u64);
         tally.digest.update(seq.to_le_bytes());
         self.produced.iter().for_each(|output| digest(&mut tally.digest, output));
-        if let Err(panic) = outcome {
-            self.panicked(&*panic, peer, tally);
+        match outcome {
+            Ok(due) => self.check_wake_up(woken, due, tally),
+            Err(panic) => self.panicked(&*panic, peer, tally),
         }
     }
 
@@ -178,6 +197,22 @@ impl Lane {
                 }
                 (None, _) => return,
             }
+        }
+    }
+
+    /// The live shell wakes a machine when it asks for it, not before; and before any input that is later.
+    fn check_wake_up(&mut self, woken: bool, due: Option<Timestamp>, tally: &mut Tally) {
+        let early = woken && due.is_none_or(|due| due > self.at);
+        let passed = !woken && self.woken_at != Some(self.at) && due.is_some_and(|due| due < self.at);
+        if woken {
+            self.woken_at = Some(self.at);
+        }
+        if early || passed {
+            let expected = if woken { "a wake-up now" } else { "none before this" };
+            let found = due.map_or_else(|| "none".to_owned(), crate::report::utc);
+            let path = "the next wake-up".to_owned();
+            let mismatch = Mismatch { path, expected: Some(expected.to_owned()), found: Some(found) };
+            self.tell(DifferenceKind::WakeUp, self.next_seq, None, mismatch, tally);
         }
     }
 

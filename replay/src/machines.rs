@@ -1,15 +1,14 @@
 //! Which machine plays which service.
 
-use std::error::Error;
-
 use kit::machine::Machine;
 use kit::tap::Start;
+use serde::de::DeserializeOwned;
 
 /// Builds a service's machine from its recorded start.
 pub type Factory<'a> = dyn Fn(&str, &Start) -> Result<Box<dyn Machine>, BuildError> + Sync + 'a;
 
 /// The services [`build`] knows.
-pub const SERVICES: [&str; 0] = [];
+pub const SERVICES: [&str; 1] = [gps_status::SERVICE];
 
 /// Why a recorded service can't be built.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +31,7 @@ pub enum BuildError {
         /// The program that recorded it.
         version: String,
         /// Why.
-        source: Box<dyn Error + Send + Sync>,
+        source: serde_json::Error,
     },
 }
 
@@ -41,5 +40,16 @@ pub enum BuildError {
 /// # Errors
 /// A service or a configuration this program doesn't know.
 pub fn build(service: &str, start: &Start) -> Result<Box<dyn Machine>, BuildError> {
-    Err(BuildError::Unknown { service: service.to_owned(), version: start.version.clone() })
+    match service {
+        gps_status::SERVICE => Ok(Box::new(gps_status::machine(&config(service, start)?))),
+        _ => Err(BuildError::Unknown { service: service.to_owned(), version: start.version.clone() }),
+    }
+}
+
+fn config<C: DeserializeOwned>(service: &str, start: &Start) -> Result<C, BuildError> {
+    C::deserialize(&start.config).map_err(|source| BuildError::Config {
+        service: service.to_owned(),
+        version: start.version.clone(),
+        source,
+    })
 }

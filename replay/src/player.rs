@@ -9,8 +9,9 @@
 //! A recording that is cut, damaged, or has a gap is compared up to that place, and no further: what follows
 //! depends on inputs nobody knows.
 //!
-//! What this level can't see: a machine that would now ask to be woken *earlier* than it was, and then does
-//! the same. Wake-ups are inputs here.
+//! Wake-ups are inputs here, so they are held against what the machine asks for: one it doesn't ask for (yet),
+//! and an input before which it should have been woken, are differences. What can't be seen is a machine that
+//! now asks a little earlier than the recorded wake-up and then does the same: a live shell is late, too.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;

@@ -200,6 +200,7 @@ impl fmt::Display for Difference {
             DifferenceKind::Missing => "an output is missing",
             DifferenceKind::Extra => "an output that was not recorded",
             DifferenceKind::Reordered => "two outputs come in the other order",
+            DifferenceKind::WakeUp => "the machine wants to be woken at another time",
             DifferenceKind::EndState => "the state at the end differs",
             DifferenceKind::Panicked => "the machine panicked",
         };
@@ -259,7 +260,7 @@ fn times(recorded: Duration, elapsed: Duration) -> String {
 }
 
 /// RFC 3339, to the millisecond.
-fn utc(at: Timestamp) -> String {
+pub(crate) fn utc(at: Timestamp) -> String {
     let (days, second) = (at.as_secs() / 86_400, at.as_secs() % 86_400);
     let (year, month, day) = date(days);
     let (hour, minute, second, ms) = (second / 3600, second / 60 % 60, second % 60, at.subsec_millis());

@@ -73,6 +73,18 @@ fn the_state_is_compared_at_both_ends() {
 }
 
 #[test]
+fn another_wake_up_is_a_difference() {
+    let later = replayed(Fault::Later);
+    assert_eq!(first(&later), (DifferenceKind::WakeUp, "the next wake-up".to_owned()));
+    let mismatch = later.first.unwrap().mismatch;
+    assert_eq!(mismatch.expected.as_deref(), Some("a wake-up now"));
+    assert_eq!(mismatch.found.as_deref(), Some("2026-09-21T14:13:20.276Z"));
+    let eager = replayed(Fault::Eager).first.unwrap();
+    assert_eq!((eager.kind, eager.since_start.as_millis()), (DifferenceKind::WakeUp, 3));
+    assert_eq!(eager.mismatch.expected.as_deref(), Some("none before this"));
+}
+
+#[test]
 fn a_panic_is_a_difference() {
     let report = replayed(Fault::Panic);
     assert_eq!(first(&report).0, DifferenceKind::Panicked);

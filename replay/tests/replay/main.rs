@@ -3,6 +3,7 @@
 mod damage;
 mod differences;
 mod files;
+mod gps_status;
 mod kill;
 mod peer;
 mod round_trip;

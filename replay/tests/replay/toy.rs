@@ -29,6 +29,10 @@ pub enum Fault {
     Twice,
     /// Snapshot and greeting in the other order.
     Swap,
+    /// Coalesces longer.
+    Later,
+    /// Wants to be woken after opening.
+    Eager,
     /// Only the state at the end tells.
     State,
     /// On the third text.
@@ -55,7 +59,8 @@ impl Toy {
     }
 
     fn changed(&mut self, now: Timestamp) {
-        self.publish_at.get_or_insert(now + COALESCE);
+        let later = if self.fault == Fault::Later { COALESCE / 2 } else { Duration::ZERO };
+        self.publish_at.get_or_insert(now + COALESCE + later);
     }
 }
 
@@ -72,6 +77,9 @@ impl Machine for Toy {
             }
             Input::Open { conn, .. } => {
                 self.conns.insert(conn);
+                if self.fault == Fault::Eager {
+                    self.publish_at = Some(now);
+                }
                 let hello = json!({ "type": "hello", "conn": conn }).to_string();
                 out.push(Output::Send { conn, text: hello.into(), key: None });
                 out.push(Output::Send { conn, text: self.snapshot().into(), key: Some(1) });

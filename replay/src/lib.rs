@@ -1,1 +1,25 @@
 //! Sessions: recorded from a running service, replayed to the bit.
+//!
+//! - [`recorder`]: a thread that empties a [`kit::tap::Tap`] into a file, and never slows or breaks what it
+//!   records.
+//! - [`writer`]: writes the file, for the recorder and for whoever makes a session otherwise.
+//! - [`session`]: reads it; every byte is checked before it is believed, and what stands before a
+//!   cut or a damage is always readable.
+//! - [`player`]: builds each recorded service's machine again, feeds it what it was fed, at the recorded
+//!   times, and compares what comes out; twice, because a machine that isn't deterministic proves nothing.
+//! - [`report`]: what a person is told about it, and the exit code.
+//! - [`format`]: how events lie in the file. [`machines`]: which machine plays which service.
+
+pub mod diff;
+pub mod format;
+pub mod machines;
+pub mod player;
+pub mod recorder;
+pub mod report;
+pub mod session;
+pub mod writer;
+
+mod frame;
+mod lane;
+mod records;
+mod schema;

@@ -130,8 +130,20 @@ pub struct Tap {
 #[derive(Debug)]
 struct Shared {
     seq: AtomicU64,
-    lost: AtomicU64,
+    lost: Arc<AtomicU64>,
     queue: Option<SyncSender<Event>>,
+}
+
+/// How many events a tap lost; outlives the tap.
+#[derive(Clone, Debug)]
+pub struct Losses(Arc<AtomicU64>);
+
+impl Losses {
+    /// Events lost so far.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 impl Tap {
@@ -149,7 +161,7 @@ impl Tap {
     }
 
     fn with(queue: Option<SyncSender<Event>>) -> Self {
-        let shared = Shared { seq: AtomicU64::new(1), lost: AtomicU64::new(0), queue };
+        let shared = Shared { seq: AtomicU64::new(1), lost: Arc::default(), queue };
         Self { shared: Arc::new(shared), service: "" }
     }
 
@@ -169,6 +181,12 @@ impl Tap {
     #[must_use]
     pub fn lost(&self) -> u64 {
         self.shared.lost.load(Ordering::Relaxed)
+    }
+
+    /// The same count for the recorder, which may not hold a tap: its queue would never end.
+    #[must_use]
+    pub fn losses(&self) -> Losses {
+        Losses(self.shared.lost.clone())
     }
 
     /// Numbers an event and hands it on; returns its number. Never waits.

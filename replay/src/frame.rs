@@ -1,0 +1,113 @@
+//! Events in one line, for people.
+
+use std::fmt;
+
+use kit::machine::{ConnId, Input, Output, StreamEvent};
+use kit::tap::{Body, SessionEvent};
+
+use crate::diff::short;
+
+/// Whom an event concerns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// One WebSocket.
+    Conn(ConnId),
+    /// One HTTP request.
+    Request(u64),
+    /// Every WebSocket of a path.
+    Path(String),
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Conn(conn) => write!(f, "connection {conn}"),
+            Self::Request(id) => write!(f, "request {id}"),
+            Self::Path(path) => write!(f, "all of {path}"),
+        }
+    }
+}
+
+pub fn input_peer(input: &Input) -> Option<Peer> {
+    match input {
+        Input::Http { id, .. } => Some(Peer::Request(*id)),
+        Input::Open { conn, .. }
+        | Input::Text { conn, .. }
+        | Input::Lagged { conn }
+        | Input::Closed { conn, .. } => Some(Peer::Conn(*conn)),
+        Input::Stream { .. } | Input::Clock { .. } | Input::Timer => None,
+    }
+}
+
+pub fn output_peer(output: &Output) -> Peer {
+    match output {
+        Output::Http { id, .. } => Peer::Request(*id),
+        Output::Send { conn, .. } | Output::Close { conn, .. } => Peer::Conn(*conn),
+        Output::Publish { path, .. } => Peer::Path(path.clone()),
+    }
+}
+
+/// The event's kind and content.
+pub fn body(body: &Body) -> String {
+    let line = match body {
+        Body::Start(start) => format!("start    depot {}", start.version),
+        Body::In(event) => input(event),
+        Body::Out(event) => output(event),
+        Body::Session(event) => session(event),
+        Body::End(_) => "end".to_owned(),
+        Body::Gap(lost) => format!("gap      {lost} events lost"),
+    };
+    short(&line)
+}
+
+fn input(input: &Input) -> String {
+    match input {
+        Input::Http { id, method, path, query, body } => {
+            let mark = if query.is_empty() { "" } else { "?" };
+            format!("in http  request {id} {method} {path}{mark}{query} {body}")
+        }
+        Input::Open { conn, path, .. } => format!("in ws    connection {conn} open {path}"),
+        Input::Text { conn, text } => format!("in ws    connection {conn} {text}"),
+        Input::Lagged { conn } => format!("in ws    connection {conn} lagged"),
+        Input::Closed { conn, code: Some(code) } => format!("in ws    connection {conn} closed {code}"),
+        Input::Closed { conn, code: None } => format!("in ws    connection {conn} closed"),
+        Input::Stream { event } => match event {
+            StreamEvent::Opened { device, .. } => format!("in gnss  opened {device}"),
+            StreamEvent::Bytes { bytes, .. } => {
+                format!("in gnss  {} bytes {}", bytes.len(), bytes.escape_ascii())
+            }
+            StreamEvent::Closed { reason } => format!("in gnss  closed: {reason}"),
+            StreamEvent::Ended => "in gnss  ended".to_owned(),
+        },
+        Input::Clock { offset_ms } => format!("in clock system clock is off by {offset_ms} ms"),
+        Input::Timer => "in timer".to_owned(),
+    }
+}
+
+pub fn output(output: &Output) -> String {
+    let peer = output_peer(output);
+    match output {
+        Output::Http { status, body, .. } => format!("out http {peer} {status} {body}"),
+        Output::Send { text, .. } | Output::Publish { text, .. } => format!("out ws   {peer} {text}"),
+        Output::Close { code, reason, .. } => format!("out ws   {peer} close {code} {reason}"),
+    }
+}
+
+fn session(event: &SessionEvent) -> String {
+    match event {
+        SessionEvent::Peer { conn, addr, .. } => format!("session  connection {conn} is {addr}"),
+        SessionEvent::PingSent { conn } => format!("session  connection {conn} pinged"),
+        SessionEvent::Ping { conn } => format!("session  connection {conn} sent a ping"),
+        SessionEvent::Pong { conn } => format!("session  connection {conn} sent a pong"),
+        SessionEvent::Sent { conn, frames, .. } => {
+            format!("session  connection {conn} was written events {frames:?}")
+        }
+        SessionEvent::Binary { conn, bytes } => {
+            format!("session  connection {conn} sent {bytes} bytes binary, refused")
+        }
+        SessionEvent::CloseSent { conn, code, reason } => {
+            format!("session  connection {conn} was closed {code} {reason}")
+        }
+        SessionEvent::Error { conn, message } => format!("session  connection {conn} failed: {message}"),
+    }
+}

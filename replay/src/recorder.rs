@@ -1,0 +1,291 @@
+//! A thread that empties a tap into a session file.
+//!
+//! It never slows or breaks what it records: the tap doesn't wait for it, and a write that fails is told once
+//! to the log and once more by [`Recorder::finish`], while the service goes on. What was recorded longer than
+//! 250 ms ago survives a kill -9: every [`FLUSH_INTERVAL`] the chunk is finished and handed to the system.
+//! (Not a power cut: it doesn't wait for the disk.)
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::time::Duration;
+
+use kit::clock::Clock;
+use kit::tap::{Event, QUEUE_EVENTS, Tap};
+
+pub use crate::writer::About;
+use crate::writer::SessionWriter;
+
+mod sink;
+use sink::Sink;
+
+/// No event waits longer in memory; shorter than the 250 ms promised by the time a busy machine may need to
+/// wake a thread and compress a chunk.
+pub const FLUSH_INTERVAL: Duration = Duration::from_millis(150);
+/// Earlier files of one name that are kept (`NAME-1.mcap`, `NAME-2.mcap`…); with so many there,
+/// [`Recorder::create`] fails rather than overwrite one.
+pub const MAX_KEPT_FILES: u32 = 999;
+/// How long [`Recorder::finish`] waits for the last tap to be dropped; then it ends the recording anyway.
+pub const FINISH_TIMEOUT: Duration = Duration::from_secs(2);
+/// Events taken from the queue before the clock is read again.
+const BATCH_EVENTS: usize = 256;
+
+/// A recording in progress.
+#[derive(Debug)]
+pub struct Recorder {
+    file: Option<PathBuf>,
+    moved: Option<PathBuf>,
+    stop: Arc<AtomicBool>,
+    ended: Receiver<Result<Summary, RecordError>>,
+}
+
+/// What a recording holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Events written, without gaps.
+    pub events: u64,
+    /// Bytes of the file.
+    pub bytes: u64,
+    /// Events lost because the disk was too slow, or an event too long; a gap in the file stands for them.
+    pub lost: u64,
+}
+
+/// Why no recording could be started. Nothing is left behind.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// The file can't be made.
+    #[error("cannot create the recording {}: {source}; choose a folder that exists and can be written", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A folder is in its place.
+    #[error("cannot record to {}: it is a folder; name a file in it", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The file that is there already can't be moved aside.
+    #[error("cannot move the earlier recording {} to {}: {source}; move it yourself or record to another name", path.display(), to.display())]
+    MoveAside {
+        /// The file.
+        path: PathBuf,
+        /// Its new name.
+        to: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// There are [`MAX_KEPT_FILES`] earlier files.
+    #[error("{} earlier recordings named like {} are kept; move some away", MAX_KEPT_FILES, path.display())]
+    TooManyKept {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The first bytes can't be written.
+    #[error("cannot write the recording: {source}; make room or record elsewhere")]
+    Write {
+        /// Why.
+        source: io::Error,
+    },
+    /// The system has no thread left.
+    #[error("cannot start the recorder's thread: {source}")]
+    Thread {
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Why a recording ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// A write failed; the file holds what was flushed before.
+    #[error("the recording stopped after {} events, {unwritten} were not recorded: {source}; make room and record again", kept.events)]
+    Write {
+        /// What was written (of it, what was flushed can be read).
+        kept: Summary,
+        /// Events that came afterwards.
+        unwritten: u64,
+        /// Why.
+        source: io::Error,
+    },
+    /// The thread didn't end in [`FINISH_TIMEOUT`].
+    #[error("the recorder is still busy writing after {} s; the file may lack its end, all flushed before can be read", waited.as_secs())]
+    Busy {
+        /// How long it was waited for.
+        waited: Duration,
+    },
+}
+
+impl Recorder {
+    /// Starts to record into `path`; returns the tap to hand to the services.
+    ///
+    /// A file of that name is first moved aside, see [`moved_aside`](Self::moved_aside).
+    ///
+    /// # Errors
+    /// See [`CreateError`]; then nothing was changed.
+    pub fn create(path: &Path, about: &About, clock: Clock) -> Result<(Self, Tap), CreateError> {
+        let place = Place::make(path)?;
+        match Self::to_writer(place.file, about, clock) {
+            Ok((mut recorder, tap)) => {
+                recorder.file = place.created;
+                recorder.moved = place.moved;
+                Ok((recorder, tap))
+            }
+            Err(error) => {
+                undo(path, place.created.as_deref(), place.moved.as_deref());
+                Err(error)
+            }
+        }
+    }
+
+    /// Starts to record into anything that can be written.
+    ///
+    /// # Errors
+    /// [`CreateError::Write`] and [`CreateError::Thread`].
+    pub fn to_writer<W: Write + Send + 'static>(
+        writer: W,
+        about: &About,
+        clock: Clock,
+    ) -> Result<(Self, Tap), CreateError> {
+        let (tap, events) = Tap::on();
+        let writer = SessionWriter::new(writer, about).map_err(|source| CreateError::Write { source })?;
+        let sink = Sink::new(writer, tap.losses());
+        let stop = Arc::new(AtomicBool::new(false));
+        let (end, ended) = sync_channel(1);
+        let thread = std::thread::Builder::new().name("recorder".to_owned());
+        let stopped = stop.clone();
+        thread
+            .spawn(move || {
+                // No one waits for it any more: the log has been told.
+                let _ = end.send(run(sink, &events, &stopped, clock));
+            })
+            .map_err(|source| CreateError::Thread { source })?;
+        Ok((Self { file: None, moved: None, stop, ended }, tap))
+    }
+
+    /// Where the file went that had the name before.
+    #[must_use]
+    pub fn moved_aside(&self) -> Option<&Path> {
+        self.moved.as_deref()
+    }
+
+    /// Ends the recording: waits until every clone of the tap is dropped and all is written. Blocks, for
+    /// [`FINISH_TIMEOUT`] twice at most.
+    ///
+    /// # Errors
+    /// The recording had stopped before, or couldn't be ended.
+    pub fn finish(self) -> Result<Summary, RecordError> {
+        if let Ok(end) = self.ended.recv_timeout(FINISH_TIMEOUT) {
+            return end;
+        }
+        self.stop.store(true, Ordering::Relaxed);
+        match self.ended.recv_timeout(FINISH_TIMEOUT) {
+            Ok(end) => end,
+            Err(_) => Err(RecordError::Busy { waited: FINISH_TIMEOUT.saturating_mul(2) }),
+        }
+    }
+
+    /// Gives the recording up: its file is removed, and one that was moved aside gets its name back.
+    pub fn discard(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        let _ = self.ended.recv_timeout(FINISH_TIMEOUT);
+        if let Some(file) = &self.file {
+            undo(file, Some(file), self.moved.as_deref());
+        }
+    }
+}
+
+/// The thread: until every tap is dropped or someone says stop.
+fn run<W: Write>(
+    mut sink: Sink<W>,
+    events: &Receiver<Event>,
+    stop: &AtomicBool,
+    clock: Clock,
+) -> Result<Summary, RecordError> {
+    let mut flush_at = None;
+    let ended_by_taps = loop {
+        let now = clock.now();
+        if flush_at.is_some_and(|due| due <= now) {
+            sink.flush();
+            flush_at = None;
+        }
+        if stop.load(Ordering::Relaxed) {
+            break false;
+        }
+        let wait = flush_at.map_or(FLUSH_INTERVAL, |due: Duration| due.saturating_sub(now));
+        match events.recv_timeout(wait) {
+            Ok(event) => {
+                flush_at.get_or_insert(now.saturating_add(FLUSH_INTERVAL));
+                sink.take(&event);
+                for event in events.try_iter().take(BATCH_EVENTS) {
+                    sink.take(&event);
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break true,
+        }
+    };
+    if !ended_by_taps {
+        events.try_iter().take(QUEUE_EVENTS).for_each(|event| sink.take(&event));
+    }
+    sink.finish()
+}
+
+/// Where the recording goes.
+struct Place {
+    file: File,
+    /// Ours to remove if it comes to nothing: not a device.
+    created: Option<PathBuf>,
+    moved: Option<PathBuf>,
+}
+
+impl Place {
+    fn make(path: &Path) -> Result<Self, CreateError> {
+        let open_error = |source| CreateError::Open { path: path.to_owned(), source };
+        let moved = match fs::symlink_metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(open_error(error)),
+            Ok(there) if there.is_dir() => return Err(CreateError::Folder { path: path.to_owned() }),
+            Ok(there) if there.is_file() => Some(move_aside(path)?),
+            Ok(_) => {
+                let file = OpenOptions::new().write(true).open(path).map_err(open_error)?;
+                return Ok(Self { file, created: None, moved: None });
+            }
+        };
+        match File::create_new(path) {
+            Ok(file) => Ok(Self { file, created: Some(path.to_owned()), moved }),
+            Err(source) => {
+                undo(path, None, moved.as_deref());
+                Err(open_error(source))
+            }
+        }
+    }
+}
+
+fn move_aside(path: &Path) -> Result<PathBuf, CreateError> {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let extension = path.extension().map(|e| format!(".{}", e.to_string_lossy())).unwrap_or_default();
+    let to = (1..=MAX_KEPT_FILES)
+        .map(|n| path.with_file_name(format!("{stem}-{n}{extension}")))
+        .find(|to| fs::symlink_metadata(to).is_err())
+        .ok_or_else(|| CreateError::TooManyKept { path: path.to_owned() })?;
+    match fs::rename(path, &to) {
+        Ok(()) => Ok(to),
+        Err(source) => Err(CreateError::MoveAside { path: path.to_owned(), to, source }),
+    }
+}
+
+/// As it was before. What fails here is told by what failed first.
+fn undo(path: &Path, created: Option<&Path>, moved: Option<&Path>) {
+    if let Some(created) = created {
+        let _ = fs::remove_file(created);
+    }
+    if let Some(moved) = moved {
+        let _ = fs::rename(moved, path);
+    }
+}

@@ -1,0 +1,333 @@
+//! What a replay found, for people and for the shell.
+
+use std::fmt;
+use std::time::Duration;
+
+use kit::machine::Timestamp;
+
+use crate::diff::Mismatch;
+pub use crate::frame::Peer;
+pub use crate::lane::DifferenceKind;
+use crate::session::Problem;
+
+/// Exit code: the tool itself failed; see [`crate::player::ReplayError::exit_code`].
+pub const TOOL_ERROR: u8 = 1;
+
+/// What a replay came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything as recorded.
+    Same,
+    /// Something else than recorded.
+    Differs,
+    /// Everything as recorded, as far as the recording can be read.
+    Lossy,
+    /// Two runs did different things.
+    NotDeterministic,
+}
+
+impl Outcome {
+    /// The process's exit code.
+    #[must_use]
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Same => 0,
+            Self::Lossy => 3,
+            Self::NotDeterministic => 6,
+            Self::Differs => 100,
+        }
+    }
+}
+
+/// A replay's result. Displays as what a person should read.
+#[derive(Debug)]
+pub struct Report {
+    /// The file's name.
+    pub session: String,
+    /// The version of the program that recorded it.
+    pub recorded_by: String,
+    /// Inputs fed.
+    pub inputs: u64,
+    /// Outputs that came.
+    pub outputs: u64,
+    /// From the first to the last event.
+    pub recorded: Duration,
+    /// It took so long, all runs.
+    pub elapsed: Duration,
+    /// How many there are.
+    pub differences: u64,
+    /// The first of them.
+    pub first: Option<Difference>,
+    /// Why the recording wasn't replayed to its end.
+    pub lossy: Option<Lossy>,
+    /// SHA-256 over all outputs and states, in hexadecimal, of each run.
+    pub digests: Vec<String>,
+}
+
+/// Where a replay isn't what was recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// In what way.
+    pub kind: DifferenceKind,
+    /// When, on the recorded time line.
+    pub at: Timestamp,
+    /// When, from the first event on.
+    pub since_start: Duration,
+    /// The service.
+    pub service: String,
+    /// The connection or request, if it is about one.
+    pub peer: Option<Peer>,
+    /// The place in the frame, what was recorded and what came.
+    pub mismatch: Mismatch,
+    /// The service's last events before it.
+    pub before: Vec<Frame>,
+}
+
+/// A recorded event, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// Its number.
+    pub seq: u64,
+    /// From the first event on.
+    pub since_start: Duration,
+    /// In one line.
+    pub text: String,
+}
+
+/// Why a recording is replayed only in part.
+#[derive(Debug, thiserror::Error)]
+pub enum Lossy {
+    /// It can't be read further.
+    #[error("{0}")]
+    File(#[from] Problem),
+    /// Its writer was too slow.
+    #[error("the recording has a gap: {lost} events were lost at event {seq}, +{:.3} s", at.as_secs_f64())]
+    Gap {
+        /// Events lost.
+        lost: u64,
+        /// From the first event on.
+        at: Duration,
+        /// The last number lost.
+        seq: u64,
+    },
+    /// An event of a service that wasn't started.
+    #[error("event {seq} is of {service}, whose start is not in the recording")]
+    NoStart {
+        /// The service.
+        service: String,
+        /// The event.
+        seq: u64,
+    },
+    /// Time ran backwards in a service.
+    #[error("event {seq} of {service} is older than the one before it")]
+    Backwards {
+        /// The service.
+        service: String,
+        /// The event.
+        seq: u64,
+    },
+}
+
+impl Report {
+    /// What it came to. Machines that aren't deterministic prove nothing; a difference before a recording's
+    /// damage is as real as any.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        if self.digests.windows(2).any(|pair| pair.first() != pair.last()) {
+            Outcome::NotDeterministic
+        } else if self.differences > 0 {
+            Outcome::Differs
+        } else if self.lossy.is_some() {
+            Outcome::Lossy
+        } else {
+            Outcome::Same
+        }
+    }
+
+    /// What to do now; one sentence.
+    fn advice(&self) -> Option<&'static str> {
+        Some(match self.outcome() {
+            Outcome::Same => return None,
+            Outcome::Differs => {
+                "If the new behaviour is wanted, record the session again; if not, the frames above lead to the change that broke it."
+            }
+            Outcome::Lossy => {
+                "Everything before that place is as recorded; record again for the rest, or get an undamaged copy."
+            }
+            Outcome::NotDeterministic => {
+                "Look in the service's core for what isn't an argument: a clock, randomness, the order of a HashMap, global state."
+            }
+        })
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(first) = &self.first {
+            writeln!(f, "{first}")?;
+        }
+        if let Some(lossy) = &self.lossy {
+            writeln!(f, "{lossy}")?;
+        }
+        if let (Outcome::NotDeterministic, [one, other, ..]) = (self.outcome(), &*self.digests) {
+            writeln!(f, "two runs of the same session differ: digests {one} and {other}")?;
+        }
+        if self.outcome() != Outcome::Same && self.recorded_by != env!("CARGO_PKG_VERSION") {
+            let by = &self.recorded_by;
+            writeln!(f, "recorded by depot {by}, replayed by {}", env!("CARGO_PKG_VERSION"))?;
+        }
+        let (inputs, outputs) = (grouped(self.inputs), grouped(self.outputs));
+        let recorded = format!("{:.1} s", self.recorded.as_secs_f64());
+        let differences = match self.differences {
+            1 => "1 difference".to_owned(),
+            n => format!("{} differences", grouped(n)),
+        };
+        write!(
+            f,
+            "{inputs} inputs, {outputs} outputs, {recorded} in {}{}, {differences}",
+            took(self.elapsed),
+            times(self.recorded, self.elapsed)
+        )?;
+        self.advice().map_or(Ok(()), |advice| write!(f, "\n{advice}"))
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            DifferenceKind::StartState => "the state at the start differs",
+            DifferenceKind::Different => "an output differs",
+            DifferenceKind::Missing => "an output is missing",
+            DifferenceKind::Extra => "an output that was not recorded",
+            DifferenceKind::Reordered => "two outputs come in the other order",
+            DifferenceKind::WakeUp => "the machine wants to be woken at another time",
+            DifferenceKind::EndState => "the state at the end differs",
+            DifferenceKind::Panicked => "the machine panicked",
+        };
+        let (since, at) = (self.since_start.as_secs_f64(), utc(self.at));
+        write!(f, "{kind}: +{since:.3} s ({at}), {}", self.service)?;
+        if let Some(peer) = &self.peer {
+            write!(f, ", {peer}")?;
+        }
+        let Mismatch { path, expected, found } = &self.mismatch;
+        let nothing = "(nothing)";
+        write!(f, "\n  at        {path}")?;
+        write!(f, "\n  expected  {}", expected.as_deref().unwrap_or(nothing))?;
+        write!(f, "\n  found     {}", found.as_deref().unwrap_or(nothing))?;
+        write!(f, "\n  before it, in this service:")?;
+        for frame in &self.before {
+            write!(f, "\n    +{:.3} s  #{}  {}", frame.since_start.as_secs_f64(), frame.seq, frame.text)?;
+        }
+        Ok(())
+    }
+}
+
+/// `1234567` as `1,234,567`.
+fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (n, digit) in digits.chars().enumerate() {
+        if n > 0 && (digits.len() - n).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+fn took(elapsed: Duration) -> String {
+    if elapsed >= Duration::from_secs(1) {
+        format!("{:.1} s", elapsed.as_secs_f64())
+    } else if elapsed >= Duration::from_millis(10) {
+        format!("{} ms", elapsed.as_millis())
+    } else {
+        format!("{:.1} ms", elapsed.as_secs_f64() * 1e3)
+    }
+}
+
+/// ` (13,000 × real time)`, to two digits: more would change from run to run.
+fn times(recorded: Duration, elapsed: Duration) -> String {
+    let Some(times) = recorded.as_micros().checked_div(elapsed.as_micros()) else {
+        return String::new();
+    };
+    let mut times = u64::try_from(times).unwrap_or(u64::MAX);
+    let mut scale = 1;
+    while times >= 100 {
+        times /= 10;
+        scale *= 10;
+    }
+    if times == 0 { String::new() } else { format!(" ({} × real time)", grouped(times * scale)) }
+}
+
+/// RFC 3339, to the millisecond.
+pub(crate) fn utc(at: Timestamp) -> String {
+    let (days, second) = (at.as_secs() / 86_400, at.as_secs() % 86_400);
+    let (year, month, day) = date(days);
+    let (hour, minute, second, ms) = (second / 3600, second / 60 % 60, second % 60, at.subsec_millis());
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
+}
+
+/// Year, month and day of a day since 1970-01-01, in the Gregorian calendar. Years begin in March here, so
+/// that the day that isn't always there is the last.
+fn date(days: u64) -> (u64, u64, u64) {
+    // From 0000-03-01, which begins a cycle of 400 years.
+    let days = days + 719_468;
+    let (cycle, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day_of_month = day - (153 * month + 2) / 5 + 1;
+    let (month, next_year) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    (cycle * 400 + year + next_year, month, day_of_month)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_dates() {
+        for (secs, date) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_399, "2000-02-28T23:59:59.000Z"),
+            (951_782_400, "2000-02-29T00:00:00.000Z"),
+            (951_868_800, "2000-03-01T00:00:00.000Z"),
+            (1_735_689_599, "2024-12-31T23:59:59.000Z"),
+            (4_107_542_400, "2100-03-01T00:00:00.000Z"),
+        ] {
+            assert_eq!(utc(Duration::from_secs(secs)), date);
+        }
+        // Neither the largest recorded time nor the largest there is overflows.
+        assert_eq!(utc(Duration::from_nanos(u64::MAX)), "2554-07-21T23:34:33.709Z");
+        utc(Duration::MAX);
+    }
+
+    #[test]
+    fn the_line_of_success() {
+        let mut report = Report {
+            session: "base.mcap".to_owned(),
+            recorded_by: "0.1.0".to_owned(),
+            inputs: 1_234,
+            outputs: 567,
+            recorded: Duration::from_secs(158),
+            elapsed: Duration::from_millis(12),
+            differences: 0,
+            first: None,
+            lossy: None,
+            digests: vec!["a".to_owned(), "a".to_owned()],
+        };
+        assert_eq!(
+            report.to_string(),
+            "1,234 inputs, 567 outputs, 158.0 s in 12 ms (13,000 × real time), 0 differences"
+        );
+        report.recorded = Duration::ZERO;
+        report.elapsed = Duration::from_micros(432);
+        report.inputs = 1_000_000;
+        assert_eq!(report.to_string(), "1,000,000 inputs, 567 outputs, 0.0 s in 0.4 ms, 0 differences");
+        report.digests = vec!["a".to_owned(), "b".to_owned()];
+        report.differences = 1;
+        assert_eq!(report.outcome(), Outcome::NotDeterministic);
+        report.digests.pop();
+        assert_eq!(report.outcome().exit_code(), 100);
+    }
+}

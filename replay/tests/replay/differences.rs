@@ -1,0 +1,149 @@
+use kit::machine::Input;
+use kit::tap::Body;
+use replay::machines;
+use replay::player::{Options, ReplayError, replay};
+use replay::report::{DifferenceKind, Outcome, Report};
+
+use crate::toy::{self, Fault, Shell, epoch, factory, record, recorded, session};
+
+fn replayed(fault: Fault) -> Report {
+    replay(&session(recorded(4)), &*factory(fault), Options::default()).unwrap()
+}
+
+fn first(report: &Report) -> (DifferenceKind, String) {
+    let first = report.first.as_ref().unwrap();
+    (first.kind, first.mismatch.path.clone())
+}
+
+#[test]
+fn a_changed_answer_is_shown_with_its_place_and_history() {
+    let report = replayed(Fault::Count);
+    assert_eq!(report.outcome().exit_code(), 100);
+    assert_eq!(report.differences, 1);
+    let text = report.to_string();
+    let told: Vec<&str> = text.lines().filter(|line| !line.contains(" inputs, ")).collect();
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    an output differs: +0.365 s (2026-09-21T14:13:20.488Z), toy, connection 3
+      at        $.count
+      expected  3
+      found     4
+      before it, in this service:
+        +0.363 s  #41  in ws    connection 3 open /ws
+        +0.363 s  #42  out ws   connection 3 {"conn":3,"type":"hello"}
+        +0.363 s  #43  out ws   connection 3 {"data":{"bytes":60,"count":2},"type":"toy"}
+        +0.363 s  #44  session  connection 3 pinged
+        +0.365 s  #45  in ws    connection 3 text 3
+    recorded by depot 0.0.9, replayed by 0.1.0
+    If the new behaviour is wanted, record the session again; if not, the frames above lead to the change that broke it.
+    "#);
+    assert!(text.contains("40 inputs, 28 outputs, 0.7 s in "), "{text}");
+}
+
+#[test]
+fn missing_extra_and_reordered_are_told_apart() {
+    let mute = replayed(Fault::Mute);
+    assert_eq!((first(&mute).0, mute.differences), (DifferenceKind::Missing, 8));
+    assert!(mute.first.unwrap().mismatch.expected.unwrap().starts_with("out http request 1 200 {"));
+    let twice = replayed(Fault::Twice);
+    assert_eq!((first(&twice).0, twice.differences), (DifferenceKind::Extra, 4));
+    assert_eq!(twice.first.as_ref().unwrap().mismatch.expected, None);
+    let swap = replayed(Fault::Swap);
+    assert_eq!((first(&swap).0, swap.differences), (DifferenceKind::Reordered, 4));
+    for report in [twice, swap] {
+        assert_eq!(report.outcome(), Outcome::Differs);
+        assert!(report.first.unwrap().before.len() <= 5);
+    }
+}
+
+#[test]
+fn the_state_is_compared_at_both_ends() {
+    let report = replayed(Fault::State);
+    assert_eq!(first(&report), (DifferenceKind::EndState, "$.count".to_owned()));
+    let (bytes, _) = record(|tap| {
+        let start = kit::tap::Start {
+            version: "0.0.9".to_owned(),
+            seed: 0,
+            config: serde_json::Value::Null,
+            state: serde_json::json!({ "count": 1, "bytes": 0, "conns": [], "third": 0.0 }),
+        };
+        tap.of("toy").record(epoch(), Body::Start(start));
+    });
+    let report = replay(&session(bytes), &*factory(Fault::None), Options::default()).unwrap();
+    assert_eq!(first(&report), (DifferenceKind::StartState, "$.count".to_owned()));
+}
+
+#[test]
+fn another_wake_up_is_a_difference() {
+    let later = replayed(Fault::Later);
+    assert_eq!(first(&later), (DifferenceKind::WakeUp, "the next wake-up".to_owned()));
+    let mismatch = later.first.unwrap().mismatch;
+    assert_eq!(mismatch.expected.as_deref(), Some("a wake-up now"));
+    assert_eq!(mismatch.found.as_deref(), Some("2026-09-21T14:13:20.276Z"));
+    let eager = replayed(Fault::Eager).first.unwrap();
+    assert_eq!((eager.kind, eager.since_start.as_millis()), (DifferenceKind::WakeUp, 3));
+    assert_eq!(eager.mismatch.expected.as_deref(), Some("none before this"));
+}
+
+#[test]
+fn a_panic_is_a_difference() {
+    let report = replayed(Fault::Panic);
+    assert_eq!(first(&report).0, DifferenceKind::Panicked);
+    assert_eq!(report.outcome(), Outcome::Differs);
+    let first = report.first.unwrap();
+    assert_eq!(first.mismatch.found.as_deref(), Some("count is 3"));
+    assert!(first.before.last().unwrap().text.ends_with("text 3"), "{:?}", first.before);
+}
+
+#[test]
+fn a_machine_that_draws_is_not_deterministic() {
+    let report = replayed(Fault::Random);
+    assert_eq!(report.outcome().exit_code(), 6);
+    assert!(report.to_string().contains("two runs of the same session differ: digests "), "{report}");
+    assert_eq!(first(&report), (DifferenceKind::Different, "$.drawn".to_owned()));
+}
+
+#[test]
+fn outputs_after_the_last_input_count_too() {
+    let mut events = toy::events(1);
+    events.pop();
+    let timer = events.iter().rposition(|e| matches!(e.body, Body::In(Input::Timer))).unwrap();
+    events.truncate(timer + 1);
+    let (bytes, _) = record(|tap| {
+        let tap = tap.of("toy");
+        events.into_iter().for_each(|event| {
+            tap.record(event.at, event.body);
+        });
+    });
+    let report = replay(&session(bytes), &*factory(Fault::None), Options::default()).unwrap();
+    assert_eq!((first(&report).0, report.differences), (DifferenceKind::Extra, 1));
+}
+
+#[test]
+fn nothing_after_a_gap_is_compared() {
+    let (bytes, _) = record(|tap| {
+        let mut shell = Shell::start(tap, "toy", epoch());
+        shell.live(2);
+        tap.record(shell.now, Body::Gap(17));
+        shell.live(2);
+    });
+    let report = replay(&session(bytes), &*factory(Fault::Count), Options::default()).unwrap();
+    assert_eq!((report.outcome(), report.outcome().exit_code()), (Outcome::Lossy, 3));
+    let text = report.to_string();
+    assert!(text.contains("gap: 17 events were lost at event "), "{text}");
+    assert!(text.contains(", +0.362 s"), "{text}");
+}
+
+#[test]
+fn a_service_nobody_knows_is_an_error() {
+    let (bytes, _) = record(|tap| {
+        Shell::start(tap, "oracle", epoch());
+    });
+    let error = replay(&session(bytes.clone()), &*factory(Fault::None), Options::default()).unwrap_err();
+    assert!(error.to_string().starts_with("the recording is of service oracle, written by depot 0.0.9;"));
+    assert_eq!(error.exit_code(), 1);
+    let error = replay(&session(bytes), &machines::build, Options { twice: false }).unwrap_err();
+    assert!(matches!(error, ReplayError::Build(_)));
+    let (empty, _) = record(|_| {});
+    let error = replay(&session(empty), &*factory(Fault::None), Options::default()).unwrap_err();
+    assert!(matches!(error, ReplayError::Empty { .. }));
+}

@@ -1,0 +1,10 @@
+//! Recorder, session file and player together, on a service made for the purpose.
+
+mod damage;
+mod differences;
+mod files;
+mod gps_status;
+mod kill;
+mod peer;
+mod round_trip;
+mod toy;

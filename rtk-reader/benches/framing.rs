@@ -40,15 +40,16 @@ fn main() {
 }
 
 fn say(name: &str, bytes: &[u8]) {
-    let (mut frames, mut shares) = (0_u64, [0_usize; 3]);
-    frame_all(bytes, usize::MAX, |protocol, len| {
-        frames += 1;
-        shares[protocol as usize] += len;
+    let (mut places, mut shares) = (Vec::new(), [0_usize; 3]);
+    Framer::new().push(Timestamp::ZERO, bytes, &mut |frame| {
+        shares[frame.protocol as usize] += frame.bytes.len();
+        places.push((frame.protocol, frame.offset as usize, frame.bytes.len()));
     });
     let percent = |p: Protocol| 100.0 * shares[p as usize] as f64 / bytes.len() as f64;
     tell(&format!(
-        "\n{name}: {} bytes, {frames} frames; {:.0} % NMEA, {:.0} % UBX, {:.0} % RTCM",
+        "\n{name}: {} bytes, {} frames; {:.0} % NMEA, {:.0} % UBX, {:.0} % RTCM",
         bytes.len(),
+        places.len(),
         percent(Protocol::Nmea),
         percent(Protocol::Ubx),
         percent(Protocol::Rtcm),
@@ -58,7 +59,7 @@ fn say(name: &str, bytes: &[u8]) {
         frame_all(bytes, chunk, |_, len| n += len);
         n
     };
-    let checksums = measure(bytes.len(), || checksums_alone(bytes));
+    let checksums = measure(bytes.len(), || checksums_alone(bytes, &places));
     let rows = [
         ("framer, whole", measure(bytes.len(), || count(usize::MAX))),
         ("framer, chunks of 64 KiB", measure(bytes.len(), || count(65_536))),
@@ -71,30 +72,22 @@ fn say(name: &str, bytes: &[u8]) {
     ];
     for (row, speed) in rows {
         let ratio = speed.best / checksums.best;
-        tell(&format!("  {row:<32} best {:>6.0} MB/s  median {:>6.0} MB/s  {ratio:>6.2} of checksums alone", speed.best, speed.median));
+        tell(&format!(
+            "  {row:<32} best {:>6.0} MB/s  median {:>6.0} MB/s  {ratio:>6.2} of checksums alone",
+            speed.best, speed.median
+        ));
     }
 }
 
 /// The limit: each frame's checksum and nothing else, the places of the frames being given.
-fn checksums_alone(bytes: &[u8]) -> usize {
-    thread_local! {
-        static PLACES: std::cell::RefCell<(usize, Vec<(Protocol, usize, usize)>)> = const { std::cell::RefCell::new((0, Vec::new())) };
-    }
-    PLACES.with_borrow_mut(|(of, places)| {
-        if *of != bytes.as_ptr() as usize {
-            *of = bytes.as_ptr() as usize;
-            places.clear();
-            let mut framer = Framer::new();
-            framer.push(Timestamp::ZERO, bytes, &mut |f| places.push((f.protocol, f.offset as usize, f.bytes.len())));
+fn checksums_alone(bytes: &[u8], places: &[(Protocol, usize, usize)]) -> usize {
+    places.iter().fold(0, |sum, &(protocol, start, len)| {
+        let frame = &bytes[start..start + len];
+        sum ^ match protocol {
+            Protocol::Nmea => usize::from(nmea_checksum(frame)),
+            Protocol::Ubx => usize::from(ubx_checksum(&frame[2..len - 2])[1]),
+            Protocol::Rtcm => crc24q(frame) as usize,
         }
-        places.iter().fold(0, |sum, &(protocol, start, len)| {
-            let frame = &bytes[start..start + len];
-            sum ^ match protocol {
-                Protocol::Nmea => usize::from(nmea_checksum(frame)),
-                Protocol::Ubx => usize::from(ubx_checksum(&frame[2..len - 2])[1]),
-                Protocol::Rtcm => crc24q(frame) as usize,
-            }
-        })
     })
 }
 
@@ -183,7 +176,8 @@ fn repeated(files: &[PathBuf]) -> Vec<u8> {
 /// All files that hold a receiver's or a caster's bytes.
 fn captures() -> Result<Vec<PathBuf>, String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/gnss");
-    let counts = std::fs::read(folder.join("COUNTS.json")).map_err(|_| format!("no captures in {}", folder.display()))?;
+    let counts = std::fs::read(folder.join("COUNTS.json"))
+        .map_err(|_| format!("no captures in {}", folder.display()))?;
     let counts: serde_json::Map<String, serde_json::Value> =
         serde_json::from_slice(&counts).map_err(|e| format!("COUNTS.json: {e}"))?;
     Ok(counts.keys().map(|name| folder.join(name)).collect())

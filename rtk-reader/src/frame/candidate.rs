@@ -140,7 +140,8 @@ fn ubx(offset: u64, bytes: &[u8], sums: &mut PrefixSums) -> Verdict {
         _ => return Verdict::Pending(Need::Total(6)),
     };
     let total = length + UBX_AROUND_BYTES;
-    let Some(([_, _, summed @ ..], [a, b])) = bytes.get(..total).and_then(|frame| frame.split_last_chunk()) else {
+    let Some(([_, _, summed @ ..], [a, b])) = bytes.get(..total).and_then(|frame| frame.split_last_chunk())
+    else {
         return Verdict::Pending(Need::Total(total));
     };
     let sum = sums.over(offset.wrapping_add(2), summed);

@@ -146,7 +146,12 @@ impl Framer {
                 Step::Frame { protocol, start, end } => {
                     at = end;
                     let Some(frame) = bytes.get(start..end) else { return };
-                    sink(Frame { protocol, bytes: frame, received_at: self.now, offset: offset + start as u64 });
+                    sink(Frame {
+                        protocol,
+                        bytes: frame,
+                        received_at: self.now,
+                        offset: offset + start as u64,
+                    });
                 }
                 Step::Pending { start, need } => {
                     self.head_offset = offset + start as u64;

@@ -36,6 +36,7 @@ fn summary(bytes: &[u8], chunk: usize) -> rtk_reader::frame::Summary {
 }
 
 /// The folder of captures, or the reason there is none: said, or in CI a failure.
+#[expect(clippy::print_stderr, reason = "a skip is said")]
 fn captures() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/gnss");
     if folder.join("COUNTS.json").is_file() {

@@ -3,5 +3,6 @@
 mod captures;
 mod damage;
 mod hostile;
+mod seeds;
 mod streams;
 mod time;

@@ -22,7 +22,7 @@ fn as_many_as_the_independent_scan_found() {
         for message in captures::messages(&bytes) {
             match message {
                 Message::Nmea(sentence) => {
-                    *nmea.entry(address(&sentence.talker, &sentence.body)).or_default() += 1
+                    *nmea.entry(address(&sentence.talker, &sentence.body)).or_default() += 1;
                 }
                 Message::Ubx(packet) => *ubx.entry(packet_name(&packet)).or_default() += 1,
                 Message::Rtcm(_) => unreachable!("the splitter yields none"),

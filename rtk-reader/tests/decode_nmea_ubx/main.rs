@@ -1,5 +1,7 @@
 //! NMEA and UBX decoding on real captures, against gpsd's own decode of them, and on hostile bytes.
 
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test's helpers may, as the test itself may")]
+
 mod captures;
 mod counts;
 mod crates;

@@ -8,7 +8,7 @@
 //! | 12 + 16n | prRes | 0.1 m |
 //! | 14 + 16n | cno | dB-Hz |
 //! | 15 + 16n | qualityInd | |
-//! | 18 + 16n | sigFlags: bit 3 prUsed | |
+//! | 18 + 16n | sigFlags: bit 3 prUsed, bit 4 crUsed, bit 5 doUsed | |
 
 use serde::Serialize;
 use ublox::{
@@ -47,7 +47,7 @@ pub struct NavSigSignal {
     pub residual_m: f64,
     /// 0 none … 7 code and carrier locked.
     pub quality: u8,
-    /// Pseudorange used in the solution.
+    /// Its pseudorange, carrier range or Doppler is used in the solution.
     pub used: bool,
 }
 
@@ -69,7 +69,7 @@ impl NavSig {
             cn0_dbhz: sig.cno(),
             residual_m: f64::from(sig.pr_res()) / 10.0,
             quality: sig.quality_ind(),
-            used: sig.flags_raw() & 1 << 3 != 0,
+            used: sig.flags_raw() & 0b11_1000 != 0,
         });
         Ok(Self { itow_ms: p.itow(), signals: signals.collect() })
     }

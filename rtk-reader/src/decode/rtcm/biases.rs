@@ -4,12 +4,13 @@ use serde::Serialize;
 
 use super::{Error, bits::Bits};
 
-/// What DF423 to DF426 send for a bias that is not known; it would be −655.36 m, outside their range.
+/// Outside the range of DF423 to DF426, ±655.34 m, and so no bias: the value by which RTCM's signed fields say
+/// "not available".
 const NOT_AVAILABLE: i64 = -0x8000;
 
 /// 1230: how far the station's GLONASS code is from its phase; a rover with another receiver needs it.
 ///
-/// RTCM 10403.3, 3.5.17.
+/// RTCM 10403.3, message type 1230.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct GlonassBiases {
     /// DF003

@@ -6,7 +6,7 @@ use super::{Error, bits::Bits};
 
 /// 1007, 1008, 1033.
 ///
-/// RTCM 10403.3, 3.5.3 and 3.5.13. Strings are ISO 8859-1 there. The standard lets them be 31 characters; a
+/// RTCM 10403.3, message types 1007, 1008 and 1033. Strings are ISO 8859-1 there. The standard lets them be 31 characters; a
 /// longer one, which the length field can say, is read all the same.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Descriptor {

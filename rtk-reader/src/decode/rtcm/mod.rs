@@ -1,15 +1,14 @@
 //! RTCM 3 messages, after RTCM 10403.3; one message family per file.
 //!
 //! All of them are read by one bit reader of our own, not by the crate `rtcm-rs` 0.11, for what was found
-//! when it was tried on each:
+//! when it was tried on each (`tests/decode_rtcm/rtcm_rs.rs` holds on to the first four):
 //!
-//! - It decodes frames, not payloads, and computes the CRC our framer has just checked once more.
 //! - MSM: one signal it doesn't know makes the whole message `Corrupt`, so a station that switches a new
-//!   signal on would look silent. A message without satellites (what a base sends that sees none) and one
-//!   that claims more than 64 cells overflow its arithmetic: a panic where overflow is checked, garbage
-//!   where it isn't.
+//!   signal on would look silent; so does a message without satellites, which is what a base sends that sees
+//!   none. One that claims more than 64 cells overflows its shifts, a panic wherever overflow is checked.
 //! - 1007, 1008, 1033: a string over 31 bytes makes the message `Corrupt`, though its length field allows 255.
-//! - Ephemerides: a good third of the fields come as `f32`.
+//! - 1230: it doesn't pass over the reserved bits before the mask, and every bias is wrong.
+//! - It decodes frames, not payloads, and computes the CRC our framer has just checked once more.
 //! - MSM needs a bit reader anyway. With it a message is one line per field, which is what mapping the
 //!   crate's types to ours would be, too.
 //!
@@ -32,6 +31,7 @@ pub use ephemeris::{
     GlonassEphemeris, GpsEphemeris, Orbit,
 };
 pub use geodesy::{Geodetic, geodetic};
+pub(super) use msm::write_signals;
 pub use msm::{MAX_CELLS, Msm, MsmSignal};
 pub use station::Station;
 
@@ -48,6 +48,16 @@ pub struct Message {
     /// What it says.
     #[serde(flatten)]
     pub body: Body,
+}
+
+impl Message {
+    /// Takes an MSM's cells out: what is left goes through serde, they through [`write_signals`].
+    pub(super) fn take_signals(&mut self) -> Vec<MsmSignal> {
+        match &mut self.body {
+            Body::Msm(msm) => std::mem::take(&mut msm.signals),
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// What a message says.

@@ -6,7 +6,7 @@ use super::{Error, bits::Bits, geodetic};
 
 /// 1005, 1006: the antenna reference point (ARP).
 ///
-/// RTCM 10403.3, 3.5.2. The standard's own example, station 2003, is a test below.
+/// RTCM 10403.3, message types 1005 and 1006. The standard's own example, station 2003, is a test below.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Station {
     /// DF003

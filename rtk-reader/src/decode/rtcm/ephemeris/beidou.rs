@@ -9,7 +9,7 @@ use super::{
 };
 use crate::decode::{Constellation, SatelliteId};
 
-/// 1042 (RTCM 10403.3, 3.5.12; fields as in the BDS-SIS-ICD B1I). Times are BeiDou's, 14 s behind GPS.
+/// 1042 (RTCM 10403.3; fields as in the BDS-SIS-ICD B1I). Times are BeiDou's, 14 s behind GPS.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct BeidouEphemeris {
     /// DF490

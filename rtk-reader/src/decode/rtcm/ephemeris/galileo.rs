@@ -9,7 +9,7 @@ use super::{
 };
 use crate::decode::{Constellation, SatelliteId};
 
-/// 1045 (RTCM 10403.3, 3.5.12; fields as in the Galileo OS-SIS-ICD).
+/// 1045 (RTCM 10403.3; fields as in the Galileo OS-SIS-ICD).
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct GalileoFnavEphemeris {
     /// DF291: of E1 and E5a, an index.
@@ -28,7 +28,7 @@ pub struct GalileoFnavEphemeris {
     pub e5a_data_invalid: bool,
 }
 
-/// 1046 (RTCM 10403.3, 3.5.12; fields as in the Galileo OS-SIS-ICD).
+/// 1046 (RTCM 10403.3; fields as in the Galileo OS-SIS-ICD).
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct GalileoInavEphemeris {
     /// DF286: of E1 and E5b, an index.

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::decode::{Constellation, SatelliteId};
 
-/// 1020 (RTCM 10403.3, 3.5.12; fields as in the GLONASS ICD, L1 and L2). Times are Moscow's, UTC + 3 h.
+/// 1020 (RTCM 10403.3; fields as in the GLONASS ICD, L1 and L2). Times are Moscow's, UTC + 3 h.
 ///
 /// What only GLONASS-M satellites send (`m_…`) means nothing unless `m_satellite_type` is 1.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::decode::{Constellation, SatelliteId};
 
-/// 1019 (RTCM 10403.3, 3.5.12; fields as in IS-GPS-200).
+/// 1019 (RTCM 10403.3; fields as in IS-GPS-200).
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct GpsEphemeris {
     /// DF077

@@ -1,6 +1,6 @@
 //! 1074 to 1137: multiple signal messages (MSM), levels 4 to 7 of every constellation.
 //!
-//! RTCM 10403.3, 3.5.15. One layout serves all 28:
+//! RTCM 10403.3, MSM. One layout serves all 28:
 //!
 //! ```text
 //! header 157 bits │ cell mask │ satellites, column by column │ signals, column by column
@@ -14,12 +14,14 @@
 //!
 //! A signal the table in `signals` doesn't know is a value without code and band.
 
+mod json;
 mod signals;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::{Error, bits::Bits};
 use crate::decode::{Constellation, SatelliteId};
+pub(in crate::decode) use json::write_signals;
 use signals::{Signal, satellite, signal};
 
 /// The most cells (satellites times signals) a message may have (DF396); one that claims more is malformed.
@@ -80,12 +82,16 @@ pub struct MsmSignal {
     /// `L1`, `E5b`…; none if unknown.
     pub band: Option<&'static str>,
     /// dB-Hz (DF403, DF408); none when not available.
+    #[serde(serialize_with = "four_places")]
     pub cn0_dbhz: Option<f64>,
-    /// Pseudorange, metres; none when not available.
+    /// Pseudorange, metres; none when not available. In JSON to 0.1 mm, finer than any level's resolution.
+    #[serde(serialize_with = "four_places")]
     pub pseudorange_m: Option<f64>,
-    /// Phase range, metres; none when not available.
+    /// Phase range, metres; none when not available. In JSON to 0.1 mm; the finest resolution is 0.14 mm.
+    #[serde(serialize_with = "four_places")]
     pub phaserange_m: Option<f64>,
     /// Phase range rate, metres per second; MSM 5 and 7.
+    #[serde(serialize_with = "four_places")]
     pub phaserange_rate_mps: Option<f64>,
     /// Lock time indicator as sent (DF402 or DF407).
     pub lock_indicator: u16,
@@ -321,7 +327,7 @@ impl<'a> SignalColumns<'a> {
             code: signal.map(|signal| signal.code),
             signal: place as u8,
             band: signal.map(|signal| signal.band),
-            cn0_dbhz: (cn0 != 0).then(|| cn0 as f64 * resolution.cn0_dbhz),
+            cn0_dbhz: (cn0 != 0).then_some(cn0 as f64 * resolution.cn0_dbhz),
             pseudorange_m: metres(self.range, resolution.range),
             phaserange_m: metres(self.phase, resolution.phase),
             phaserange_rate_mps: rate.map(|rate| rate as f64 / RATE_UNITS_PER_MPS as f64),
@@ -336,6 +342,13 @@ impl<'a> SignalColumns<'a> {
 fn available(bits: &Bits<'_>, position: usize, width: u32) -> Option<i64> {
     let value = bits.signed_at(position, width);
     (value != -1 << (width - 1)).then_some(value)
+}
+
+/// What was sent has no more places: half the digits of a range in metres are below its resolution, and they
+/// are most of a message's JSON.
+#[expect(clippy::ref_option, reason = "the signature serde asks for")]
+fn four_places<S: Serializer>(value: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
+    value.map(|value| (value * 10_000.0).round() / 10_000.0).serialize(serializer)
 }
 
 #[cfg(test)]

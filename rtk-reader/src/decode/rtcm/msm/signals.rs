@@ -19,7 +19,7 @@ pub(super) fn satellite(constellation: Constellation, place: u32) -> SatelliteId
 
 /// The signal at a place (1 to 32) of the mask DF395; none where the standard has none.
 ///
-/// RTCM 10403.3, tables 3.5-91, -96, -99, -102, -105, -108 and -111; BeiDou's B1C, B2a and B2b as receivers
+/// RTCM 10403.3, tables 3.5-91 (GPS), -96, -99, -102, -105 and -108 (BeiDou); BeiDou's B1C, B2a and B2b as receivers
 /// send them since RINEX 3.04 named them (RTKLIB, demo5 branch, reads them alike).
 pub(super) fn signal(constellation: Constellation, place: u32) -> Option<Signal> {
     let (code, band) = match constellation {

@@ -245,4 +245,22 @@ proptest! {
             prop_assert_eq!(signal.cn0_dbhz.unwrap_or(0.0) * scale, cell.cn0 as f64);
         }
     }
+
+    /// The cells written straight out are the text serde makes of them, whatever they hold.
+    #[test]
+    fn written_json_is_serdes(
+        number in prop::sample::select(vec![1074, 1087, 1095, 1106, 1137]),
+        rate in -0x2000i64..0x2000, milliseconds in 1i64..=255,
+        cells in prop::collection::vec(prop::option::of(cell()), 6),
+    ) {
+        let satellites = [
+            RawSatellite { place: 3, rate, milliseconds, ..SATELLITE }, RawSatellite { place: 64, ..SATELLITE },
+        ];
+        let payload = message(number, &satellites, &[2, 7, 22], &cells).bytes();
+        let message = crate::decode::Message::Rtcm(decode_message(&payload));
+        let expected = serde_json::to_string(&message).unwrap();
+        let mut written = Vec::new();
+        message.write_json(&mut written);
+        prop_assert_eq!(String::from_utf8(written).unwrap(), expected);
+    }
 }

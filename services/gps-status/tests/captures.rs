@@ -112,6 +112,7 @@ fn every_capture_says_what_it_is_of() {
         ("gpsd/ublox-zed-f9p-rtk.log", 10, Mode::Rover, FixQuality::RtkFloat),
         ("gpsd/ublox-zed-f9r.log", 30, Mode::Rover, FixQuality::RtkFloat),
         ("gpsd/nmea-rtk.log", 30, Mode::Rover, FixQuality::RtkFixed),
+        ("gpsd/ublox-neo-m8p.log", 59, Mode::Rover, FixQuality::Gps),
         ("gpsd/rtcm3.2.log", 30, Mode::Base, FixQuality::NoFix),
     ];
     for (name, seconds, mode, fix_quality) in captures {

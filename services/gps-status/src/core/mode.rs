@@ -9,7 +9,8 @@
 //! 3. *rover*: carrier phase solved with corrections (GGA quality 4 or 5, carrSoln 1 or 2), or RXM-RTCM
 //!    says a correction was used;
 //! 4. *base*: the stream holds an ARP or observations (RTCM 1001 to 1006, 1009 to 1012, MSM);
-//! 5. *rover*: GGA quality 2 that names a reference station.
+//! 5. *rover*: GGA quality 2 that names a reference station, or RXM-RTCM says that a correction came in whole
+//!    (older receivers don't say whether it was used).
 //!
 //! 3 stands above 4 because corrections that a rover uses may be in its stream as well (a log with its
 //! input, a moving base), while a fixed base never claims a carrier solution. A GGA quality of 1 or 2 from a
@@ -37,7 +38,7 @@ enum Evidence {
     Fixed,
     Corrected,
     Sends,
-    Differential,
+    Fed,
 }
 
 const MEANS: [Mode; 5] = [Mode::Base, Mode::Base, Mode::Rover, Mode::Base, Mode::Rover];
@@ -90,7 +91,7 @@ impl ModeEvidence {
         match gga.quality {
             4 | 5 => self.tell(now, Evidence::Corrected, true),
             2 if gga.station_id.is_some_and(|id| !SBAS_STATIONS.contains(&id)) => {
-                self.tell(now, Evidence::Differential, true);
+                self.tell(now, Evidence::Fed, true);
             }
             7 => self.tell(now, Evidence::Fixed, true),
             _ => {}
@@ -106,7 +107,11 @@ impl ModeEvidence {
             ubx::Packet::NavStatus(status) => {
                 self.solution(now, status.fix_ok, status.fix_type, status.carrier_solution);
             }
-            ubx::Packet::RxmRtcm(rxm) if rxm.used == 2 => self.tell(now, Evidence::Corrected, true),
+            ubx::Packet::RxmRtcm(rxm) => match rxm.used {
+                2 => self.tell(now, Evidence::Corrected, true),
+                0 if !rxm.crc_failed => self.tell(now, Evidence::Fed, true),
+                _ => {}
+            },
             _ => {}
         }
     }

@@ -19,7 +19,9 @@ fn a_base_says_so_in_many_ways() {
 
 #[test]
 fn a_rover_says_so_in_many_ways() {
-    for says in [gga(4), gga(5), nav_pvt(3, 1), nav_pvt(3, 2), rxm_rtcm(2), gga_of_station(2, 41)] {
+    for says in
+        [gga(4), gga(5), nav_pvt(3, 1), nav_pvt(3, 2), rxm_rtcm(2), rxm_rtcm(0), gga_of_station(2, 41)]
+    {
         assert_eq!(Bench::open().say(says.clone()).mode, Mode::Rover, "{says:?}");
     }
 }

@@ -67,6 +67,8 @@ pub enum Kind {
     InClock,
     /// Wake-ups.
     InTimer,
+    /// The service is about to stop.
+    InStopping,
     /// HTTP answers.
     OutHttp,
     /// What WebSocket clients were told: send, publish, close.
@@ -97,12 +99,13 @@ struct Gap {
 
 impl Kind {
     /// Every kind there is.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::InHttp,
         Self::InWs,
         Self::InStream,
         Self::InClock,
         Self::InTimer,
+        Self::InStopping,
         Self::OutHttp,
         Self::OutWs,
         Self::SessionWs,
@@ -122,6 +125,7 @@ impl Kind {
             Body::In(Input::Stream { .. }) => Self::InStream,
             Body::In(Input::Clock { .. }) => Self::InClock,
             Body::In(Input::Timer) => Self::InTimer,
+            Body::In(Input::Stopping) => Self::InStopping,
             Body::Out(Output::Http { .. }) => Self::OutHttp,
             Body::Out(Output::Send { .. } | Output::Publish { .. } | Output::Close { .. }) => Self::OutWs,
             Body::Session(_) => Self::SessionWs,
@@ -140,6 +144,7 @@ impl Kind {
             Self::InStream => "in/stream",
             Self::InClock => "in/clock",
             Self::InTimer => "in/timer",
+            Self::InStopping => "in/stopping",
             Self::OutHttp => "out/http",
             Self::OutWs => "out/ws",
             Self::SessionWs => "session/ws",
@@ -181,6 +186,7 @@ impl Kind {
             Self::InStream => schema::of::<Input>(&["stream"]),
             Self::InClock => schema::of::<Input>(&["clock"]),
             Self::InTimer => schema::of::<Input>(&["timer"]),
+            Self::InStopping => schema::of::<Input>(&["stopping"]),
             Self::OutHttp => schema::of::<Output>(&["http"]),
             Self::OutWs => schema::of::<Output>(&["send", "publish", "close"]),
             Self::SessionWs => schema::of::<kit::tap::SessionEvent>(&[]),
@@ -212,7 +218,7 @@ pub fn encode(body: &Body, out: &mut Vec<u8>) -> serde_json::Result<()> {
 /// It isn't JSON, or not what this kind of channel carries.
 pub fn decode(kind: Kind, data: &[u8]) -> serde_json::Result<Body> {
     let body = match kind {
-        Kind::InHttp | Kind::InWs | Kind::InStream | Kind::InClock | Kind::InTimer => {
+        Kind::InHttp | Kind::InWs | Kind::InStream | Kind::InClock | Kind::InTimer | Kind::InStopping => {
             Body::In(serde_json::from_slice(data)?)
         }
         Kind::OutHttp | Kind::OutWs => Body::Out(serde_json::from_slice(data)?),

@@ -35,7 +35,7 @@ pub fn input_peer(input: &Input) -> Option<Peer> {
         | Input::Text { conn, .. }
         | Input::Lagged { conn }
         | Input::Closed { conn, .. } => Some(Peer::Conn(*conn)),
-        Input::Stream { .. } | Input::Clock { .. } | Input::Timer => None,
+        Input::Stream { .. } | Input::Clock { .. } | Input::Timer | Input::Stopping => None,
     }
 }
 
@@ -81,6 +81,7 @@ fn input(input: &Input) -> String {
         },
         Input::Clock { offset_ms } => format!("in clock system clock is off by {offset_ms} ms"),
         Input::Timer => "in timer".to_owned(),
+        Input::Stopping => "in stopping".to_owned(),
     }
 }
 

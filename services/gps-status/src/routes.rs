@@ -9,14 +9,13 @@ use kit::{
     web::Web,
 };
 use rtk_reader::source::Event;
-use tokio::{sync::mpsc::Receiver, task::JoinHandle, time::sleep};
+use tokio::{sync::mpsc::Receiver, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     SERVICE,
     codec::{CONSOLES, FEED, machine},
     config::Config,
-    core::publisher,
     stream,
 };
 
@@ -49,7 +48,7 @@ pub fn router(web: &Web) -> Router {
 /// Why [`pump`] is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pumped {
-    /// A capture came to its end, and consoles have been told its last state.
+    /// A capture came to its end; consoles are told its last state at the latest when the service stops.
     Ended,
     /// The source stopped without a word; consoles are told that the receiver is gone.
     Abandoned,
@@ -70,8 +69,6 @@ pub async fn pump(handle: &Handle, events: &mut Receiver<Event>) -> Result<Pumpe
         let ended = event == Event::Ended;
         handle.stream(stream::event(event)).await?;
         if ended {
-            // By then the last publication is due, whenever the one before it was.
-            sleep(publisher::INTERVAL + publisher::GATHER).await;
             return Ok(Pumped::Ended);
         }
     }

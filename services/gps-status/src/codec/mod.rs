@@ -99,6 +99,7 @@ impl Machine for Codec {
             Input::Closed { conn, .. } => self.closed(now, conn),
             Input::Stream { event } => self.stream(now, event),
             Input::Clock { offset_ms } => self.core.observe(now, Observation::ClockOffset(offset_ms)),
+            Input::Stopping => self.core.last_call(),
             Input::Timer => {}
         }
         self.publish(now, out);

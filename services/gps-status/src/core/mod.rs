@@ -235,6 +235,11 @@ impl Core {
         self.publisher.change(now);
     }
 
+    /// The service is about to stop: what has changed is due now.
+    pub fn last_call(&mut self) {
+        self.publisher.last_call();
+    }
+
     fn ended(&mut self, now: Timestamp) {
         let Link::Up { ended, .. } = &mut self.link else { return };
         *ended = true;

@@ -32,6 +32,12 @@ impl Publisher {
         }
     }
 
+    /// There won't be another publication: what has changed so far is due, whenever the last one was.
+    pub fn last_call(&mut self) {
+        self.hurry();
+        self.last = None;
+    }
+
     /// When the next publication is due.
     pub fn due(&self) -> Option<Timestamp> {
         let gathered = self.unpublished_since?.saturating_add(GATHER);
@@ -88,5 +94,7 @@ mod tests {
         p.change(ms(1001));
         p.hurry();
         assert_eq!(p.due(), Some(ms(1100)));
+        p.last_call();
+        assert!(p.take(ms(1001)));
     }
 }

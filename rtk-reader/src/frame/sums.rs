@@ -73,6 +73,8 @@ mod tests {
     use super::*;
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
         #[test]
         fn sums_from_prefixes_are_the_plain_ones(
             seed: u8,

@@ -182,10 +182,10 @@ impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} messages of the receiver were read", self.messages_read)?;
         if self.chunks_lost > 0 {
-            write!(f, ", {} chunks with a wrong checksum are lost", self.chunks_lost)?;
+            write!(f, ", chunks lost to a wrong checksum: {}", self.chunks_lost)?;
         }
         if self.messages_lost > 0 {
-            write!(f, ", {} messages make no sense", self.messages_lost)?;
+            write!(f, ", messages that make no sense: {}", self.messages_lost)?;
         }
         if let Some(at) = self.broken_off_at {
             write!(f, ", the file breaks off at byte {at}")?;
@@ -204,4 +204,32 @@ fn at_any(bauds: usize) -> String {
 
 fn others(names: &[String]) -> String {
     if names.is_empty() { String::new() } else { format!(" (found: {})", names.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_is_a_sentence_that_says_what_to_do() {
+        let not_gnss = SourceError::NotGnss { origin: "/dev/ttyS1".to_owned(), bytes: 4711, bauds: 8 };
+        assert_eq!(
+            not_gnss.to_string(),
+            "/dev/ttyS1 is not a GNSS stream: 4711 bytes came at 8 rates from 9600 to 921600 Bd, and none is in a good \
+             NMEA, UBX or RTCM 3 frame; check what is connected"
+        );
+        let names = vec!["/dev/a".to_owned(), "/dev/b".to_owned()];
+        assert_eq!(
+            SourceError::SeveralReceivers { names }.to_string(),
+            "2 receivers are plugged in and I won't guess: choose with --gnss one of /dev/a, /dev/b"
+        );
+        let damage =
+            Damage { messages_read: 12, chunks_lost: 1, messages_lost: 0, broken_off_at: Some(5000) };
+        assert_eq!(
+            SourceError::Damaged { path: "base.mcap".into(), damage }.to_string(),
+            "base.mcap is damaged: 12 messages of the receiver were read, chunks lost to a wrong checksum: 1, \
+             the file breaks off at byte 5000; what could be read was played"
+        );
+        assert!(Damage { messages_read: 3, ..Damage::default() }.is_none());
+    }
 }

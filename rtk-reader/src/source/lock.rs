@@ -19,6 +19,9 @@ use crate::Timestamp;
 /// A lock file holds one short JSON object; more than this is not ours and isn't read.
 const HOLDER_BYTES: u64 = 4096;
 
+/// Attempts to lock, microseconds apart; then the port is held.
+const TRIES: usize = 100;
+
 /// Who has a port.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
@@ -66,7 +69,7 @@ impl PortLock {
     /// [`SourceError::Held`] with the holder's name, or [`SourceError::Io`] if no directory can be used.
     pub fn take(dirs: &[PathBuf], device: &Path, program: &str, now: Timestamp) -> Result<Self, SourceError> {
         let (path, file) = open_in(dirs, device)?;
-        match file.try_lock() {
+        match locked(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let holder = named_in(&file).unwrap_or_else(Holder::unknown);
@@ -121,6 +124,17 @@ pub fn holder(dirs: &[PathBuf], device: &Path) -> Option<Holder> {
             _ => None,
         }
     })
+}
+
+/// Tries more than once: whoever lists the ports looks into the file under a lock of its own for a moment.
+fn locked(file: &File) -> Result<(), TryLockError> {
+    for _ in 1..TRIES {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::yield_now(),
+            result => return result,
+        }
+    }
+    file.try_lock()
 }
 
 /// Opens the lock file without `O_CREAT` first: in a sticky directory Linux refuses to "create" a file that

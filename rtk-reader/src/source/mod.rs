@@ -33,11 +33,13 @@ use crate::Timestamp;
 /// What a source tells, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// Bytes can arrive.
+    /// Bytes can arrive. Told again without a [`Closed`](Self::Closed) between when the line speed becomes known
+    /// only as the receiver begins to talk.
     Opened {
         /// Device, host or file, for people.
         device: String,
-        /// Bits per second, where the source has a line.
+        /// Bits per second, where the source has a line: none on a receiver's own USB, and none as long as
+        /// nothing has come that could tell.
         baud: Option<u32>,
     },
     /// Bytes in the order received; at most [`CHUNK_BYTES`].
@@ -47,7 +49,8 @@ pub enum Event {
         /// Never empty.
         bytes: Vec<u8>,
     },
-    /// The receiver is gone; the source goes on trying.
+    /// The receiver is gone; the source goes on trying. Told again when the reason why it can't be opened
+    /// changes; first of all if a host can't be reached from the start.
     Closed {
         /// One sentence for a person.
         reason: String,

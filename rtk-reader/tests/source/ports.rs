@@ -99,6 +99,24 @@ async fn two_receivers_are_listed_and_neither_is_guessed() {
 }
 
 #[tokio::test]
+async fn a_receiver_with_two_ports_is_one_receiver() {
+    let machine = Machine::new();
+    let device = machine.device("a");
+    machine.plug("ttyACM1", "1-1", ("1546", "01ab"), None, &device);
+    // Its second interface, enumerated first.
+    let second = machine.root().join("sys/devices/usb1/1-1/1-1:1.2");
+    let class = machine.root().join("sys/class/tty/ttyACM0");
+    fs::create_dir_all(&second).unwrap();
+    fs::create_dir_all(&class).unwrap();
+    fs::write(second.join("bInterfaceNumber"), "02\n").unwrap();
+    symlink(&second, class.join("device")).unwrap();
+    symlink(machine.device("b"), machine.root().join("dev/ttyACM0")).unwrap();
+    // A file isn't a port; that it is the first interface's is what counts.
+    let text = machine.auto().await.to_string();
+    assert!(text.contains(&format!("can't open as a serial port {}", device.display())), "{text}");
+}
+
+#[tokio::test]
 async fn no_receiver_is_told_with_what_is_there_instead() {
     let machine = Machine::new();
     let text = machine.auto().await.to_string();

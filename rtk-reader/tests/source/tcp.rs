@@ -5,7 +5,7 @@ use std::time::Duration;
 use rtk_reader::source::{ErrorKind, Event, Options, Spec};
 use tokio::{
     io::AsyncWriteExt,
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
 };
 
 use super::common::{self, PATIENCE, Running, gga};
@@ -48,13 +48,15 @@ async fn a_lost_connection_is_made_again() {
 
 #[tokio::test]
 async fn a_host_that_is_not_there_is_told_once_and_tried_until_it_is() {
-    let (listener, spec, options) = listener().await;
-    let address = listener.local_addr().unwrap();
-    drop(listener);
-    let mut running = common::start(spec, options);
+    // Bound and not listening: nobody else gets the port, and whoever connects is refused.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let port = socket.local_addr().unwrap().port();
+    let spec = Spec::Tcp { host: "127.0.0.1".to_owned(), port };
+    let mut running = common::start(spec, common::options(&std::env::temp_dir()));
     let Event::Closed { reason } = running.event().await else { panic!("expected Closed") };
     assert!(reason.starts_with("can't connect to 127.0.0.1:"), "{reason}");
-    let listener = TcpListener::bind(address).await.unwrap();
+    let listener = socket.listen(1).unwrap();
     let _peer = accept(&listener).await;
     opened(&mut running).await;
 }

@@ -151,7 +151,7 @@ fn take(
     port: Option<Port>,
     now: Timestamp,
 ) -> Result<(OpenPort, Option<Usb>), SourceError> {
-    let device = fs::canonicalize(path).map_err(|error| match error.kind() {
+    let device = device_of(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => SourceError::NoSuchPort { path: path.to_owned() },
         _ => SourceError::Io { doing: "look at", path: path.to_owned(), error },
     })?;
@@ -167,6 +167,11 @@ fn take(
     let name = port.as_ref().map_or_else(|| path.display().to_string(), Port::name);
     let usb = port.and_then(|port| port.usb);
     Ok((OpenPort { stream, speed, heard: Vec::new(), device, name, lock }, usb))
+}
+
+/// What a path leads to; a `COM3` leads nowhere.
+fn device_of(path: &Path) -> io::Result<PathBuf> {
+    if cfg!(windows) { Ok(path.to_owned()) } else { fs::canonicalize(path) }
 }
 
 fn open(root: &Path, device: &Path, baud: u32) -> Result<SerialStream, SourceError> {

@@ -8,7 +8,10 @@ use std::{collections::BTreeMap, mem, sync::Arc, time::Duration};
 
 use axum::{extract::ws::Utf8Bytes, http::StatusCode};
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{
+        mpsc::{self, error::TrySendError},
+        oneshot,
+    },
     task::JoinHandle,
     time::{Instant, sleep_until, timeout},
 };
@@ -229,7 +232,12 @@ impl Handle {
     }
 
     async fn send(&self, command: Command) -> Result<(), Gone> {
-        self.commands.send(command).await.map_err(|_| Gone)
+        match self.commands.try_send(command) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Closed(_)) => Err(Gone),
+            // Boxed: every idle session would otherwise keep room for this wait.
+            Err(TrySendError::Full(command)) => Box::pin(self.commands.send(command)).await.map_err(|_| Gone),
+        }
     }
 }
 
@@ -318,9 +326,12 @@ impl Actor {
         self.run_due(now);
         match command {
             Command::Http { method, path, query, body, reply } => {
-                self.waiting.retain(|_, reply| !reply.is_closed());
                 if self.waiting.len() >= MAX_WAITING_HTTP {
-                    // Whoever asked may have left; nothing else can be done about it.
+                    // Those who asked and left make room.
+                    self.waiting.retain(|_, reply| !reply.is_closed());
+                }
+                if self.waiting.len() >= MAX_WAITING_HTTP {
+                    // Fails only if this one has left too.
                     let _ = reply.send(Err(Refusal::Busy { max: MAX_WAITING_HTTP }));
                     return;
                 }

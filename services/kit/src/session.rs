@@ -37,10 +37,9 @@ pub const CLOSE_TOO_BIG: u16 = 1009;
 
 /// Read buffer of a connection, bytes; the library's own default makes an idle connection cost 138 kB.
 const READ_BUFFER_BYTES: usize = 4096;
-/// Frames are gathered up to this many bytes before they are written: one system call for many. A
-/// connection keeps a buffer of about that size once it has sent as much.
-const GATHER_BYTES: usize = 8192;
-/// Room beyond the largest frame for the gathered ones and control frames.
+/// Most that [`SessionLimits::gather_bytes`] may be; more is taken for this.
+const MAX_GATHER_BYTES: usize = 1 << 20;
+/// Room beyond the largest frame and the gathered ones, for frame headers and control frames.
 const WRITE_SLACK_BYTES: usize = 1 << 16;
 
 /// Limits of every session of a service. The defaults are the contract's.
@@ -55,6 +54,10 @@ pub struct SessionLimits {
     pub idle_after: Duration,
     /// How long a close waits: for what is still being written and for the peer's own close frame.
     pub close_wait: Duration,
+    /// Frames that wait together are gathered up to so many bytes before they are written, one system call
+    /// for many; 0 writes each by itself. A connection keeps a buffer of about that size once it has sent as
+    /// much. At most 1 MiB.
+    pub gather_bytes: usize,
     /// Open sessions of a service; more are refused with 503.
     pub max_sessions: usize,
 }
@@ -67,6 +70,7 @@ impl Default for SessionLimits {
             ping_every: Duration::from_secs(30),
             idle_after: Duration::from_secs(60),
             close_wait: Duration::from_secs(2),
+            gather_bytes: 8192,
             max_sessions: 10_000,
         }
     }
@@ -83,12 +87,13 @@ pub(crate) struct Hello {
 
 /// Sets the library's limits for an upgrade.
 pub(crate) fn configure(upgrade: WebSocketUpgrade, limits: &SessionLimits) -> WebSocketUpgrade {
+    let gather_bytes = limits.gather_bytes.min(MAX_GATHER_BYTES);
     upgrade
         .max_message_size(limits.max_message_bytes)
         .max_frame_size(limits.max_message_bytes)
         .read_buffer_size(READ_BUFFER_BYTES)
-        .write_buffer_size(GATHER_BYTES)
-        .max_write_buffer_size(MAX_FRAME_BYTES + GATHER_BYTES + WRITE_SLACK_BYTES)
+        .write_buffer_size(gather_bytes)
+        .max_write_buffer_size(MAX_FRAME_BYTES + gather_bytes + WRITE_SLACK_BYTES)
 }
 
 /// Runs a session to its end. The machine is told `Open` first and `Closed` last.
@@ -100,11 +105,12 @@ pub(crate) async fn run(
     linger: Option<Linger>,
 ) {
     let Hello { peer, path, query, pace } = hello;
-    let Ok(Opened { conn, outbox }) = handle.open(peer, path, query).await else {
-        return turn_away(socket, limits.close_wait).await;
+    // What happens once is boxed: it would otherwise take its room in every idle session for good.
+    let Ok(Opened { conn, outbox }) = Box::pin(handle.open(peer, path, query)).await else {
+        return Box::pin(turn_away(socket, limits.close_wait)).await;
     };
     let now = handle.clock().now();
-    let session = Session {
+    let mut session = Session {
         conn,
         pacer: (!pace.is_none()).then(|| Box::new(Pacer::new(pace))),
         limits,
@@ -119,11 +125,13 @@ pub(crate) async fn run(
         next_ping: now + limits.ping_every,
         progress: (0, now),
         warned: false,
-        handle: handle.clone(),
+        handle,
     };
+    tracing::debug!(conn, "a WebSocket opened");
     let code = session.run().await;
+    tracing::debug!(conn, code, "a WebSocket ended");
     // A machine that is gone needs no telling.
-    let _ = handle.closed(conn, code).await;
+    let _ = Box::pin(session.handle.closed(conn, code)).await;
 }
 
 /// The service stopped between the handshake and now.
@@ -171,7 +179,7 @@ enum Event {
 
 impl Session {
     /// The code the peer closed with, if it did.
-    async fn run(mut self) -> Option<u16> {
+    async fn run(&mut self) -> Option<u16> {
         let clock = self.handle.clock();
         let mut armed = Timestamp::ZERO;
         let mut sleep = pin!(sleep_until(Instant::from_std(clock.instant(armed))));
@@ -187,7 +195,7 @@ impl Session {
                 armed = deadline;
                 sleep.as_mut().reset(Instant::from_std(clock.instant(deadline)));
             }
-            let Self { socket, writer, outbox, reading, phase, .. } = &mut self;
+            let Self { socket, writer, outbox, reading, phase, .. } = &mut *self;
             let event = tokio::select! {
                 biased;
                 event = poll_fn(|cx| {
@@ -201,9 +209,9 @@ impl Session {
             };
             match event {
                 Event::Written(Ok(written)) => self.record_written(written),
-                Event::Written(Err(error)) => self.failed(error),
+                Event::Written(Err(error)) => self.write_failed(&error),
                 Event::Read(Some(Ok(message))) => self.received(message).await,
-                Event::Read(Some(Err(error))) => self.failed(error),
+                Event::Read(Some(Err(error))) => self.read_failed(error),
                 Event::Read(None) => self.ended(),
                 Event::Other => {}
             }
@@ -236,7 +244,7 @@ impl Session {
     async fn taken(&mut self, lagged: bool, close: Option<CloseReason>, now: Timestamp) {
         if lagged {
             // A machine that is gone closes the outbox.
-            let _ = self.handle.lagged(self.conn).await;
+            let _ = Box::pin(self.handle.lagged(self.conn)).await;
         }
         if let Some(reason) = close {
             self.close(reason, now);
@@ -339,7 +347,14 @@ impl Session {
         self.writer.abandon();
     }
 
-    fn failed(&mut self, error: Error) {
+    /// What the peer said before it went may still be there to read, and it may be a rover's only report.
+    fn write_failed(&mut self, error: &Error) {
+        self.record_error(&error.to_string());
+        self.writer.abandon();
+        self.phase = Phase::Closing(self.handle.clock().now() + self.limits.close_wait);
+    }
+
+    fn read_failed(&mut self, error: Error) {
         let message = error.to_string();
         let Some(refusal) = refusal_of(error) else {
             self.record_error(&message);
@@ -391,5 +406,18 @@ fn refusal_of(error: Error) -> Option<Option<(u16, &'static str)>> {
         E::Utf8(_) => Some(Some((CLOSE_NOT_UTF8, "a text frame must be UTF-8"))),
         E::Protocol(_) => Some(Some((CLOSE_PROTOCOL, "this is not the WebSocket protocol"))),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn an_idle_session_is_small() {
+        fn size_of_future<A, B, C, D, E, F>(_: impl Fn(A, B, C, D, E) -> F) -> usize {
+            size_of::<F>()
+        }
+        // Beside it, the library's read buffer; ten thousand of both are to fit a small computer.
+        let bytes = size_of_future(super::run);
+        assert!(bytes <= 3072, "{bytes} bytes");
     }
 }

@@ -2,7 +2,7 @@ use kit::machine::Input;
 use kit::tap::{Body, Event};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
-use crate::bench::Bench;
+use crate::harness::Bench;
 
 fn closed(events: &[Event]) -> Vec<Option<u16>> {
     let code = |event: &Event| match event.body {

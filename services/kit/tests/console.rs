@@ -5,7 +5,7 @@ use kit::{
     tap::{Body, SessionEvent},
 };
 
-use crate::bench::{Bench, sessions};
+use crate::harness::{Bench, sessions};
 
 #[tokio::test]
 async fn a_console_gets_the_state_and_then_every_change_in_order() {

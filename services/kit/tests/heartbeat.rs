@@ -7,7 +7,7 @@ use kit::{
 use tokio::io::AsyncReadExt;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::bench::{Bench, Options, patient, sessions};
+use crate::harness::{Bench, Options, patient, sessions};
 
 fn quick() -> Options {
     let session = SessionLimits {

@@ -1,4 +1,4 @@
-use crate::bench::{Bench, Options, patient};
+use crate::harness::{Bench, Options, patient};
 
 fn head_and_body(answer: &str) -> (String, String) {
     let (head, body) = answer.split_once("\r\n\r\n").expect(answer);

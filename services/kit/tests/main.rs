@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test's helper fails by panicking")]
 
-mod bench;
 mod connections;
 mod console;
+mod harness;
 mod heartbeat;
 mod http;
 mod outbox;

@@ -1,6 +1,6 @@
 use serde_json::Value;
 
-use crate::bench::{Bench, Client};
+use crate::harness::{Bench, Client};
 
 const STATES: u64 = 60;
 

@@ -2,7 +2,7 @@ use futures_util::{SinkExt, StreamExt};
 use kit::session::SessionLimits;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use crate::bench::{Bench, Options, patient};
+use crate::harness::{Bench, Options, patient};
 
 fn refusal(error: Error) -> (u16, String) {
     let Error::Http(answer) = error else { panic!("{error}") };

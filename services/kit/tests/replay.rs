@@ -3,7 +3,7 @@ use kit::{
     tap::{Body, Event},
 };
 
-use crate::{bench::Bench, toy::Toy};
+use crate::{harness::Bench, toy::Toy};
 
 #[tokio::test]
 async fn what_the_tap_holds_replays_to_the_same_outputs() {

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use kit::{machine::Input, session::SessionLimits, tap::Body};
 
-use crate::bench::{Bench, Options, patient};
+use crate::harness::{Bench, Options, patient};
 
 #[tokio::test]
 async fn every_client_is_told_1001_after_all_that_waits_for_it() {

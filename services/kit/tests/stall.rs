@@ -7,7 +7,7 @@ use kit::{
 use std::time::Duration;
 
 use crate::{
-    bench::{Bench, Options, patient, sessions},
+    harness::{Bench, Options, patient, sessions},
     toy::Toy,
 };
 

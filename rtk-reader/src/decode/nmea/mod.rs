@@ -8,11 +8,11 @@
 //! |---|---|
 //! | GGA | altitude and HDOP as `f32`; drops age and station of the corrections; an empty quality is an error |
 //! | RMC | speed as `f32`; drops the navigational status `C`, `U` |
-//! | GSA | system ids 5 and 6 refused or mistaken; satellites not mapped to systems |
-//! | GSV | no signal id; a satellite it can't read is dropped in silence |
-//! | GNS, GBS | wrong or missing fields |
-//! | VTG | never reaches the speed in km/h, nor the mode |
-//! | GLL | refuses the form without a mode (before 2.3) |
+//! | GSA | drops system ids 5 and 6; satellites not mapped to systems |
+//! | GSV | no signal id; one wrong field, and all satellites are lost in silence |
+//! | GNS, GBS | refuses what u-blox receivers send |
+//! | VTG | loses the speed in km/h and the mode |
+//! | GLL | refuses the form without a mode (before 2.3); takes `45inf` for a latitude |
 //! | GST | `f32`; takes `nan` and `inf` for numbers |
 //! | TXT | refuses more than 64 characters |
 //! | all | refuse second 60 and more than 102 bytes |

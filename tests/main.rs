@@ -1,1 +1,5 @@
+//! The whole program, from outside: what crosses more than one crate.
 
+mod cli;
+mod house;
+mod support;

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use rtk_reader::{
     Timestamp,
-    source::{self, Event, Options, QUEUE_EVENTS, Rate, Spec},
+    source::{self, Event, Moment, Options, QUEUE_EVENTS, Rate, Spec},
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -106,20 +106,26 @@ async fn a_generated_stream_is_played_like_a_capture() {
     let (send, mut events) = mpsc::channel(QUEUE_EVENTS);
     let now = Arc::new(virtual_clock());
     let clock = now.clone();
-    let chunks = (0..5u64).map(|second| (Duration::from_secs(second), vec![7; 5000]));
+    let bytes = (0..5u64).map(|second| (Duration::from_secs(second), Moment::Bytes(vec![7; 5000])));
+    let unplugged = [(Duration::from_secs(5), Moment::Closed), (Duration::from_secs(8), Moment::Opened)];
+    let moments = bytes.chain(unplugged);
     let stop = CancellationToken::new();
     let device = "scenario".to_owned();
-    tokio::spawn(source::paced(device.clone(), chunks, Rate::Times(2.0), move || clock(), send, stop));
-    assert_eq!(events.recv().await, Some(Event::Opened { device, baud: None }));
+    tokio::spawn(source::paced(device.clone(), moments, Rate::Times(2.0), move || clock(), send, stop));
+    let opened = Event::Opened { device, baud: None };
+    assert_eq!(events.recv().await, Some(opened.clone()));
     for second in 0..5 {
         for length in [4096, 904] {
             let received_at = START + Duration::from_secs(second);
             assert_eq!(events.recv().await, Some(Event::Bytes { received_at, bytes: vec![7; length] }));
         }
     }
+    assert_eq!(events.recv().await, Some(Event::Closed { reason: "scenario was unplugged".to_owned() }));
+    assert_eq!((now() - START).as_millis(), 2500);
+    assert_eq!(events.recv().await, Some(opened));
     assert_eq!(events.recv().await, Some(Event::Ended));
     assert_eq!(events.recv().await, None);
-    assert_eq!((now() - START).as_millis(), 2000);
+    assert_eq!((now() - START).as_millis(), 4000);
 }
 
 #[tokio::test]

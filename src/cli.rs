@@ -1,0 +1,245 @@
+//! The command line.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use rtk_reader::source::Rate;
+
+use crate::error::EXIT_CODES;
+
+/// The base of a rover fleet: an RTK base receiver's status and corrections, recorded and replayed to the bit.
+#[derive(Debug, Parser)]
+#[command(name = "depot", version, after_long_help = EXIT_CODES, after_help = "--help lists the exit codes.")]
+pub struct Cli {
+    /// What to log, as `info`, `debug` or `gps_status=debug,warn`; to standard error
+    #[arg(long, global = true, env = "DEPOT_LOG", default_value = "info", value_name = "FILTER")]
+    pub log: String,
+    /// TOML file of settings; its keys are the flags' names
+    #[arg(long, global = true, env = "DEPOT_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the depot: read a receiver or a capture, tell consoles, record
+    Up(Up),
+    /// Run one service alone
+    #[command(subcommand)]
+    Serve(Serve),
+    /// Run the depot on a made-up base receiver, record it, and at the end replay the recording
+    Demo(Demo),
+    /// Replay recordings and compare every output, to the bit
+    Replay(Replay),
+    /// Work with a receiver or a capture of one
+    #[command(subcommand)]
+    Gnss(Gnss),
+    /// Print the settings in force and where each comes from
+    Config(Up),
+}
+
+/// One service alone.
+#[derive(Debug, Subcommand)]
+pub enum Serve {
+    /// The base receiver's status, for consoles
+    GpsStatus(Up),
+}
+
+/// The settings of `up`, `serve` and `demo`. Each is a flag, an environment variable and a key of `--config`.
+#[derive(Clone, Debug, Args)]
+#[command(after_long_help = EXIT_CODES)]
+pub struct Up {
+    /// Where the receiver's bytes come from: a device, `auto` (the one u-blox on USB), a capture file,
+    /// tcp://HOST:PORT, - (standard input), feed (`depot gnss feed` on another machine), or
+    /// scenario[:seed=1,rate=1,…] (made up)
+    #[arg(long, env = "DEPOT_GNSS", default_value = "auto", value_name = "SOURCE")]
+    pub gnss: String,
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// Record everything that happens into this MCAP file; one of that name is moved aside first
+    #[arg(long, env = "DEPOT_RECORD", value_name = "FILE")]
+    pub record: Option<PathBuf>,
+    /// Where the depot keeps what it must not lose; made when first needed
+    #[arg(long, env = "DEPOT_DATA", default_value = "depot-data", value_name = "DIR")]
+    pub data: PathBuf,
+    /// Address to listen on; 0.0.0.0 for every network
+    #[arg(long, env = "DEPOT_HOST", default_value = "127.0.0.1", value_name = "ADDR")]
+    pub host: IpAddr,
+    /// Port of gps-status; 0 for any free one
+    #[arg(long, env = "DEPOT_GPS_STATUS_PORT", default_value_t = gps_status::PORT, value_name = "PORT")]
+    pub gps_status_port: u16,
+    /// Origin of a web console that may connect, as https://console.example; again for more. Loopback
+    /// origins always may
+    #[arg(long, env = "DEPOT_ALLOW_ORIGIN", value_delimiter = ',', value_name = "ORIGIN")]
+    pub allow_origin: Vec<String>,
+    /// Connections a service bears at once; more are answered 503
+    #[arg(long, env = "DEPOT_MAX_CONNECTIONS", default_value_t = 10_000, value_name = "N")]
+    pub max_connections: usize,
+    /// Seconds that clients have to take their leave at shutdown
+    #[arg(long, env = "DEPOT_SHUTDOWN_S", default_value_t = 5, value_name = "SECONDS")]
+    pub shutdown_s: u64,
+    /// Write this file when all listen: their addresses, as JSON
+    #[arg(long, env = "DEPOT_READY_FILE", value_name = "PATH")]
+    pub ready_file: Option<PathBuf>,
+    /// Seed of everything that is drawn
+    #[arg(long, env = "DEPOT_SEED", default_value_t = 1, value_name = "N")]
+    pub seed: u64,
+}
+
+/// How a source is read.
+#[derive(Clone, Debug, Args)]
+pub struct SourceArgs {
+    /// Baud rate of a serial port; found by trying when left out
+    #[arg(long, env = "DEPOT_BAUD", value_name = "BAUD")]
+    pub baud: Option<u32>,
+    /// How fast a capture is played: 1 as it was received, N times that, or max
+    #[arg(long, env = "DEPOT_RATE", default_value = "1", value_parser = parse_rate, value_name = "1|N|max")]
+    pub rate: Rate,
+    /// End with exit code 0 when the capture ends, instead of playing it again
+    #[arg(long, env = "DEPOT_ONCE")]
+    pub once: bool,
+}
+
+/// `demo`.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// End after so long, as 30s, 5m or 1h; on Ctrl-C otherwise
+    #[arg(long = "for", env = "DEPOT_FOR", value_parser = parse_duration, value_name = "TIME")]
+    pub for_: Option<std::time::Duration>,
+    #[command(flatten)]
+    pub up: Up,
+}
+
+/// `replay`.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXIT_CODES)]
+pub struct Replay {
+    /// Recordings made with --record
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+}
+
+/// `gnss`.
+#[derive(Debug, Subcommand)]
+pub enum Gnss {
+    /// List the serial ports that are plugged in
+    Ports(Ports),
+    /// Print every message as a JSON line
+    Decode(Decode),
+    /// Count messages, rates, gaps and errors
+    Summary(Summary),
+    /// Write a receiver's raw bytes to a file, with RTKLIB time tags beside it
+    Record(Record),
+    /// Stream a receiver to a gps-status on another machine
+    Feed(Feed),
+}
+
+/// `gnss ports`.
+#[derive(Debug, Args)]
+pub struct Ports {
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `gnss decode`.
+#[derive(Debug, Args)]
+pub struct Decode {
+    /// Capture, or - for standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+}
+
+/// `gnss summary`.
+#[derive(Debug, Args)]
+pub struct Summary {
+    /// Capture, or - for standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// One JSON object instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `gnss record`.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXIT_CODES)]
+pub struct Record {
+    /// The file to write; FILE.tag is written beside it
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// As in `depot up`
+    #[arg(long, env = "DEPOT_GNSS", default_value = "auto", value_name = "SOURCE")]
+    pub gnss: String,
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// End after so long, as 30s, 5m or 1h; on Ctrl-C otherwise
+    #[arg(long = "for", value_parser = parse_duration, value_name = "TIME")]
+    pub for_: Option<std::time::Duration>,
+}
+
+/// `gnss feed`.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXIT_CODES)]
+pub struct Feed {
+    /// The service, as http://depot.local:4880; started with --gnss feed
+    #[arg(long, env = "DEPOT_FEED_TO", value_name = "URL")]
+    pub to: String,
+    /// As in `depot up`
+    #[arg(long, env = "DEPOT_GNSS", default_value = "auto", value_name = "SOURCE")]
+    pub gnss: String,
+    #[command(flatten)]
+    pub source: SourceArgs,
+}
+
+fn parse_rate(text: &str) -> Result<Rate, String> {
+    if text == "max" {
+        return Ok(Rate::Max);
+    }
+    match text.trim_end_matches(['x', '×']).parse::<f64>() {
+        Ok(times) if times.is_finite() && (0.001..=1e6).contains(&times) => Ok(Rate::Times(times)),
+        _ => Err("a rate is a number from 0.001 to 1000000, or max".into()),
+    }
+}
+
+fn parse_duration(text: &str) -> Result<std::time::Duration, String> {
+    let says = "a time is a number and s, m or h, as 30s";
+    let split = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+    let number: f64 = text[..split].parse().map_err(|_| says.to_string())?;
+    let unit_s = match &text[split..] {
+        "" | "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return Err(says.into()),
+    };
+    std::time::Duration::try_from_secs_f64(number * unit_s).map_err(|_| says.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn rates_and_times() {
+        assert_eq!(parse_rate("max"), Ok(Rate::Max));
+        assert_eq!(parse_rate("10"), Ok(Rate::Times(10.0)));
+        assert_eq!(parse_rate("10x"), Ok(Rate::Times(10.0)));
+        for bad in ["", "0", "-1", "nan", "inf", "fast"] {
+            assert!(parse_rate(bad).is_err(), "{bad}");
+        }
+        assert_eq!(parse_duration("30s"), Ok(std::time::Duration::from_secs(30)));
+        assert_eq!(parse_duration("0.5m"), Ok(std::time::Duration::from_secs(30)));
+        for bad in ["", "s", "3d", "-3s", "nan"] {
+            assert!(parse_duration(bad).is_err(), "{bad}");
+        }
+    }
+}

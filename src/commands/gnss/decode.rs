@@ -1,0 +1,52 @@
+//! `depot gnss decode FILE`: every message as a JSON line.
+
+use std::io::{self, BufWriter, Write};
+use std::process::ExitCode;
+
+use rtk_reader::decode::{Message, decode};
+use rtk_reader::frame::{Frame, Framer};
+use serde::Serialize;
+
+use super::read_all;
+use crate::cli::Decode;
+use crate::error::Error;
+
+/// One line.
+#[derive(Serialize)]
+struct Line {
+    /// Position of the frame's first byte in the input.
+    offset: u64,
+    #[serde(flatten)]
+    message: Message,
+}
+
+/// Decodes a capture to standard output.
+pub fn run(args: &Decode) -> Result<ExitCode, Error> {
+    let mut out = BufWriter::with_capacity(256 * 1024, io::stdout().lock());
+    let mut framer = Framer::new();
+    // The first failure to write ends the work; a reader that has gone is no failure.
+    let mut failed: Option<io::Error> = None;
+    let mut sink = |frame: Frame<'_>, failed: &mut Option<io::Error>| {
+        if failed.is_none() {
+            *failed = write_line(&mut out, &frame).err();
+        }
+    };
+    let bytes = read_all(&args.file, |bytes| {
+        framer.push(Default::default(), bytes, &mut |frame| sink(frame, &mut failed));
+        Ok(failed.is_none())
+    })?;
+    framer.finish(&mut |frame| sink(frame, &mut failed));
+    match failed.map_or_else(|| out.flush(), Err) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
+        result => result.map_err(Error::file("write", "standard output"))?,
+    }
+    if framer.counts().frames() == 0 {
+        return Err(Error::NotGnss { path: args.file.display().to_string(), bytes });
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write_line(out: &mut impl Write, frame: &Frame<'_>) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, &Line { offset: frame.offset, message: decode(frame) })?;
+    out.write_all(b"\n")
+}

@@ -1,0 +1,47 @@
+//! One command, one file.
+
+mod config;
+mod demo;
+pub mod gnss;
+mod replay;
+mod up;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use crate::cli::{Command, Gnss, Serve};
+use crate::error::Error;
+use crate::settings::Loaded;
+
+/// Runs what the command line says.
+pub fn run(loaded: Loaded) -> Result<ExitCode, Error> {
+    match loaded.cli.command {
+        // gps-status is the only service yet, so `up` and `serve gps-status` are one.
+        Command::Up(args) | Command::Serve(Serve::GpsStatus(args)) => block_on(up::run(args, None)),
+        Command::Demo(args) => demo::run(args),
+        Command::Replay(args) => replay::run(&args),
+        Command::Gnss(Gnss::Ports(args)) => gnss::ports::run(&args),
+        Command::Gnss(Gnss::Decode(args)) => gnss::decode::run(&args),
+        Command::Gnss(Gnss::Summary(args)) => gnss::summary::run(&args),
+        Command::Gnss(Gnss::Record(args)) => block_on(gnss::record::run(args)),
+        Command::Gnss(Gnss::Feed(args)) => block_on(gnss::feed::run(args)),
+        Command::Config(_) => config::run(&loaded.origins),
+    }
+}
+
+/// Runs a command that serves or waits.
+fn block_on(work: impl Future<Output = Result<ExitCode, Error>>) -> Result<ExitCode, Error> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Start)?;
+    let result = runtime.block_on(work);
+    // A blocking read of standard input or of a silent port must not hold the exit.
+    runtime.shutdown_background();
+    result
+}
+
+/// Ends after a time; without one, never.
+async fn after(limit: Option<Duration>) {
+    match limit {
+        Some(limit) => tokio::time::sleep(limit).await,
+        None => std::future::pending().await,
+    }
+}

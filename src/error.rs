@@ -1,0 +1,141 @@
+//! What ends the program, and the exit code that says so.
+
+use std::process::ExitCode;
+
+/// The exit codes of `depot`, as `--help` prints them.
+pub const EXIT_CODES: &str = "\
+Exit codes:
+    0  done
+    1  something failed: reading, writing, the network
+    2  usage: a flag, a value, a configuration key
+    3  the input is damaged or cut off; what could be read was used
+    4  no such file, port or receiver, or more than one where one was meant
+    5  not permitted to open the port
+    6  not deterministic: two replays of one recording differ
+    7  the port is held by another program
+    8  the wrong baud rate
+    9  not a GNSS stream
+   10  a recording of a newer format
+  100  the replay differs from the recording";
+
+/// Why the program ends. The text is one sentence that says what happened and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// clap's own words: usage, `--help`, `--version`.
+    #[error(transparent)]
+    Usage(#[from] clap::Error),
+    /// The configuration file.
+    #[error(transparent)]
+    Settings(#[from] crate::settings::SettingsError),
+    /// A source could not be opened.
+    #[error(transparent)]
+    Source(#[from] rtk_reader::source::SourceError),
+    /// A recording could not be started.
+    #[error(transparent)]
+    Record(#[from] replay::recorder::CreateError),
+    /// A recording broke off.
+    #[error(transparent)]
+    Recording(#[from] replay::recorder::RecordError),
+    /// A recording could not be replayed.
+    #[error(transparent)]
+    Replay(#[from] replay::player::ReplayError),
+    /// A file could not be read or written.
+    #[error("could not {action} {path}: {source}")]
+    File {
+        /// `read`, `write`, `create`…
+        action: &'static str,
+        /// Which.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// An address could not be listened on.
+    #[error(
+        "could not listen on {address} for {service}: {source}; name another with --{flag}, 0 for any free one"
+    )]
+    Listen {
+        /// Address and port.
+        address: String,
+        /// The service's name.
+        service: &'static str,
+        /// The flag that changes the port.
+        flag: &'static str,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// No frame in the whole input.
+    #[error("{path} is not a GNSS stream: no NMEA, UBX or RTCM 3 frame in its {bytes} bytes")]
+    NotGnss {
+        /// File or `standard input`.
+        path: String,
+        /// Its length.
+        bytes: u64,
+    },
+    /// `--gnss` names no source.
+    #[error(transparent)]
+    Spec(#[from] rtk_reader::source::SpecError),
+    /// `--gnss scenario:…` can't be read.
+    #[error(transparent)]
+    Scenario(#[from] fixtures::ScenarioError),
+    /// `--allow-origin` is no origin.
+    #[error(transparent)]
+    Origin(#[from] kit::origin::OriginError),
+    /// The feed's far end said no.
+    #[error("{0}")]
+    Feed(#[from] crate::commands::gnss::feed::FeedError),
+    /// The asynchronous runtime or another part of the machine failed.
+    #[error("could not start: {0}")]
+    Start(std::io::Error),
+}
+
+impl Error {
+    /// Shorthand for [`Error::File`].
+    pub fn file(
+        action: &'static str,
+        path: impl AsRef<std::path::Path>,
+    ) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Self::File { action, path: path.as_ref().display().to_string(), source }
+    }
+
+    /// See [`EXIT_CODES`].
+    fn code(&self) -> u8 {
+        match self {
+            Self::Usage(error) if !error.use_stderr() => 0,
+            Self::Usage(_) | Self::Settings(_) | Self::Spec(_) | Self::Scenario(_) | Self::Origin(_) => 2,
+            Self::File { source, .. } if source.kind() == std::io::ErrorKind::NotFound => 4,
+            Self::File { .. }
+            | Self::Listen { .. }
+            | Self::Start(_)
+            | Self::Feed(_)
+            | Self::Record(_)
+            | Self::Recording(_) => 1,
+            Self::NotGnss { .. } => 9,
+            Self::Source(error) => source_code(error),
+            Self::Replay(error) => error.exit_code(),
+        }
+    }
+
+    /// Prints itself where a person looks, and gives the exit code.
+    #[expect(clippy::print_stderr, reason = "the program's last words")]
+    pub fn tell(&self) -> ExitCode {
+        match self {
+            // Colours, and standard output for --help.
+            Self::Usage(error) => drop(error.print()),
+            _ => eprintln!("depot: {self}"),
+        }
+        ExitCode::from(self.code())
+    }
+}
+
+fn source_code(error: &rtk_reader::source::SourceError) -> u8 {
+    use rtk_reader::source::{ErrorKind, SourceError};
+    match error.kind() {
+        ErrorKind::NotFound => 4,
+        ErrorKind::Permission => 5,
+        ErrorKind::Held => 7,
+        ErrorKind::NotGnss if matches!(error, SourceError::WrongBaud { .. }) => 8,
+        ErrorKind::NotGnss => 9,
+        ErrorKind::Damaged => 3,
+        ErrorKind::Io => 1,
+    }
+}

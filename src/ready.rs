@@ -1,0 +1,42 @@
+//! `--ready-file`: says when all listen, and where.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use crate::error::Error;
+
+/// A file that is there only while the depot listens.
+pub struct ReadyFile {
+    path: PathBuf,
+}
+
+impl ReadyFile {
+    /// Removes what an earlier run left: whoever waits for the file must not find that.
+    pub fn claim(path: &Path) -> Result<Self, Error> {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::file("replace", path)(error))
+            }
+            _ => Ok(Self { path: path.to_owned() }),
+        }
+    }
+
+    /// `{"gps-status":"http://127.0.0.1:4880"}`; whoever sees the file sees all of it.
+    pub fn write(&self, services: &[(&'static str, SocketAddr)]) -> Result<(), Error> {
+        let services: BTreeMap<_, _> =
+            services.iter().map(|(name, address)| (name, format!("http://{address}"))).collect();
+        let text = serde_json::to_string(&services).unwrap_or_default() + "\n";
+        let unfinished = PathBuf::from(format!("{}.new", self.path.display()));
+        fs::write(&unfinished, text)
+            .and_then(|()| fs::rename(&unfinished, &self.path))
+            .map_err(Error::file("write", &self.path))
+    }
+}
+
+impl Drop for ReadyFile {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}

@@ -8,7 +8,7 @@
 //! - [`player`]: builds each recorded service's machine again, feeds it what it was fed, at the recorded
 //!   times, and compares what comes out; twice, because a machine that isn't deterministic proves nothing.
 //! - [`report`]: what a person is told about it, and the exit code.
-//! - [`format`]: how events lie in the file. [`machines`]: which machine plays which service.
+//! - [`mod@format`]: how events lie in the file. [`machines`]: which machine plays which service.
 
 pub mod diff;
 pub mod format;

@@ -14,7 +14,7 @@ fn chunked(rounds: u64, chunk_events: usize) -> Vec<u8> {
     let mut writer = SessionWriter::new(&mut bytes, &toy::about()).unwrap();
     for (n, event) in toy::events(rounds).iter().enumerate() {
         writer.write(event.seq, event.at, event.service, &event.body).unwrap();
-        if n % chunk_events == 0 {
+        if n.is_multiple_of(chunk_events) {
             writer.flush().unwrap();
         }
     }
@@ -86,7 +86,7 @@ fn a_file_cut_anywhere_gives_its_whole_beginning() {
         longest = events.len();
         let said = said.unwrap_err();
         assert!(said.contains(&format!("cut off at byte {length}, after {longest} events")), "{said}");
-        if length % 20 == 0 {
+        if length.is_multiple_of(20) {
             assert_eq!(outcome(&whole[..length]), 3, "cut at {length}");
         }
     }
@@ -110,7 +110,7 @@ fn check_flip(whole: &[u8], all: &[String], byte: usize, bit: u32) {
     let (events, said) = read(&damaged);
     assert!(said.is_err(), "bit {bit} of byte {byte} was believed");
     assert_eq!(events[..], all[..events.len()], "bit {bit} of byte {byte}");
-    if byte % 101 == 0 {
+    if byte.is_multiple_of(101) {
         assert!([1, 3].contains(&outcome(&damaged)), "bit {bit} of byte {byte}");
     }
 }
@@ -166,17 +166,27 @@ fn what_is_wrong_is_named() {
 
 #[test]
 fn a_chunk_that_vanishes_is_missed() {
-    let whole = chunked(2, 8);
-    // The opcode of a chunk made one that a reader may skip, and the checksum of the whole out of reach.
-    let at = whole.windows(4).position(|bytes| bytes == b"zstd").unwrap();
-    let chunk = at - (4 + 4 + 8 + 8 + 8 + 8 + 1);
-    assert_eq!(whole[chunk], mcap::records::op::CHUNK);
-    let mut damaged = whole;
-    damaged[chunk] = mcap::records::op::MESSAGE_INDEX;
-    let session = Session::from_bytes(damaged).unwrap();
-    let problems: Vec<Problem> = session.events().unwrap().filter_map(Result::err).collect();
-    // Its channels are gone with it; had they not been, the numbers would tell.
-    assert!(matches!(problems[..], [Problem::Damaged { events: 0, .. }]), "{problems:?}");
+    let whole = chunked(4, 8);
+    let chunks: Vec<usize> = whole
+        .windows(4)
+        .enumerate()
+        .filter(|(_, bytes)| bytes == b"zstd")
+        .map(|(at, _)| at - (4 + 4 + 8 + 8 + 8 + 8 + 1))
+        .filter(|at| whole[*at] == mcap::records::op::CHUNK)
+        .collect();
+    // The first holds the start alone, each other eight events.
+    for (n, chunk) in chunks.into_iter().enumerate().skip(5) {
+        let mut damaged = whole.clone();
+        // An opcode that a reader may skip.
+        damaged[chunk] = mcap::records::op::MESSAGE_INDEX;
+        let session = Session::from_bytes(damaged).unwrap();
+        let problems: Vec<Problem> = session.events().unwrap().filter_map(Result::err).collect();
+        let before = 1 + 8 * (n as u64 - 1);
+        assert!(
+            matches!(problems[..], [Problem::Damaged { events, .. }] if events == before),
+            "{problems:?}"
+        );
+    }
 }
 
 #[test]

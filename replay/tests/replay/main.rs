@@ -1,5 +1,7 @@
 //! Recorder, session file and player together, on a service made for the purpose.
 
+#![expect(clippy::unwrap_used, reason = "a test may")]
+
 mod damage;
 mod differences;
 mod files;

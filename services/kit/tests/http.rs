@@ -1,3 +1,6 @@
+use futures_util::future::select_all;
+use kit::runner::MAX_WAITING_HTTP;
+
 use crate::harness::{Bench, Options, patient};
 
 fn head_and_body(answer: &str) -> (String, String) {
@@ -92,5 +95,20 @@ async fn an_answer_may_come_later_than_its_request() {
         console.number().await;
     }
     assert_eq!(later.await.unwrap().1, "\"later\"");
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn more_waiting_requests_than_allowed_are_refused() {
+    let bench = Bench::start().await;
+    // The toy owes each of them an answer.
+    let later = || Box::pin(bench.handle.http("GET", "/later", "", String::new()));
+    let asked: Vec<_> = (0..=MAX_WAITING_HTTP).map(|_| later()).collect();
+    let ((status, body), _, left) = patient(select_all(asked)).await;
+    assert_eq!(status, 503);
+    assert!(body.contains("too many requests"), "{body}");
+    drop(left);
+    let (status, _) = bench.handle.http("GET", "/health", "", String::new()).await;
+    assert_eq!(status, 200, "those who left made room");
     bench.finish().await;
 }

@@ -3,6 +3,7 @@
 //! This package parses arguments and wires the crates together, nothing else.
 
 mod cli;
+mod closing;
 mod commands;
 mod error;
 mod ready;

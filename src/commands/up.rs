@@ -20,8 +20,9 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use super::after;
+use super::{after, gnss::print};
 use crate::cli::Up;
+use crate::closing;
 use crate::error::Error;
 use crate::ready::ReadyFile;
 use crate::source::{self, Gnss};
@@ -61,7 +62,9 @@ pub async fn run(args: Up, limit: Option<Duration>) -> Result<ExitCode, Error> {
         tokio::task::block_in_place(|| keep(recorder, file, nothing_came(&read)))?;
     }
     read?;
-    info!(status, "ended in order");
+    if let Ok(status) = serde_json::from_str(&status) {
+        print(&closing::text(&status))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

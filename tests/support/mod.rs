@@ -1,5 +1,7 @@
 //! What the tests share.
 
+#![expect(clippy::print_stderr, reason = "a skip must be seen")]
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

@@ -10,8 +10,8 @@ use super::{Counts, Frame};
 use crate::Timestamp;
 
 /// A candidate whose end hasn't come is looked behind so long after its first byte, and again and again as
-/// long after each look, so a good frame is held back by a false start no longer than this (the issue allows
-/// twice as long; the rest is for a timer that fires late). A frame on a slow line is not given up for being
+/// long after each look, so a good frame is held back by a false start no longer than this (300 ms are
+/// promised; the rest is for a timer that fires late). A frame on a slow line is not given up for being
 /// slow: 1,029 bytes at 9,600 baud take more than a second.
 pub const LOOK_AFTER: Duration = Duration::from_millis(150);
 

@@ -3,32 +3,23 @@
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
-use rtk_reader::decode::{Message, decode};
+use rtk_reader::decode::decode;
 use rtk_reader::frame::{Frame, Framer};
-use serde::Serialize;
 
 use super::read_all;
 use crate::cli::Decode;
 use crate::error::Error;
 
-/// One line.
-#[derive(Serialize)]
-struct Line {
-    /// Position of the frame's first byte in the input.
-    offset: u64,
-    #[serde(flatten)]
-    message: Message,
-}
-
 /// Decodes a capture to standard output.
 pub fn run(args: &Decode) -> Result<ExitCode, Error> {
     let mut out = BufWriter::with_capacity(256 * 1024, io::stdout().lock());
     let mut framer = Framer::new();
+    let mut json = Vec::new();
     // The first failure to write ends the work; a reader that has gone is no failure.
     let mut failed: Option<io::Error> = None;
     let mut sink = |frame: Frame<'_>, failed: &mut Option<io::Error>| {
         if failed.is_none() {
-            *failed = write_line(&mut out, &frame).err();
+            *failed = write_line(&mut out, &frame, &mut json).err();
         }
     };
     let bytes = read_all(&args.file, |bytes| {
@@ -46,7 +37,11 @@ pub fn run(args: &Decode) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn write_line(out: &mut impl Write, frame: &Frame<'_>) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, &Line { offset: frame.offset, message: decode(frame) })?;
+/// The message's object, with the position of the frame's first byte in the input in front.
+fn write_line(out: &mut impl Write, frame: &Frame<'_>, json: &mut Vec<u8>) -> io::Result<()> {
+    json.clear();
+    decode(frame).write_json(json);
+    write!(out, "{{\"offset\":{},", frame.offset)?;
+    out.write_all(json.get(1..).unwrap_or_default())?;
     out.write_all(b"\n")
 }

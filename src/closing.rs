@@ -1,0 +1,51 @@
+//! What `depot up` says at its end: the last status in a few lines.
+
+use std::fmt::Write as _;
+
+use wire::gps_status::{Errors, GpsStatus};
+
+/// The status for a person.
+pub fn text(status: &GpsStatus) -> String {
+    // Writing to a String can't fail.
+    let mut text = String::new();
+    let (mode, fix) = (word(status.mode), word(status.fix_quality));
+    let _ = writeln!(text, "receiver   {mode}, {fix}, {} satellites used", status.satellites);
+    if let (Some(latitude), Some(longitude)) = (status.latitude, status.longitude) {
+        let altitude =
+            status.altitude.map_or_else(String::new, |m| format!(", {m:.3} m above mean sea level"));
+        let _ = writeln!(text, "position   {latitude:.8}, {longitude:.8}{altitude}");
+    }
+    if let Some(survey) = &status.survey_in {
+        let state = match (survey.valid, survey.active) {
+            (true, _) => "valid",
+            (false, true) => "in progress",
+            (false, false) => "not started",
+        };
+        let _ = writeln!(text, "survey-in  {state}, {} s, {:.3} m", survey.duration, survey.accuracy);
+    }
+    if !status.rtcm_messages.is_empty() {
+        let types = status.rtcm_messages.iter().map(|m| format!("{}×{}", m.number, m.count));
+        let _ = writeln!(text, "RTCM       {}", types.collect::<Vec<_>>().join(" "));
+    }
+    let _ = writeln!(text, "errors     {}", errors(&status.errors));
+    text
+}
+
+fn errors(errors: &Errors) -> String {
+    let counts = [
+        (errors.bad_checksum, "bad checksums"),
+        (errors.false_start, "false starts"),
+        (errors.oversize, "oversize"),
+        (errors.noise_bytes, "bytes of noise"),
+        (errors.undecodable, "undecodable"),
+        (errors.disconnects, "disconnects"),
+        (errors.silences, "silences"),
+    ];
+    let some: Vec<_> = counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+    if some.is_empty() { "none".to_string() } else { some.join(", ") }
+}
+
+/// As the wire writes it.
+fn word(value: impl serde::Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+}

@@ -15,7 +15,7 @@ use crate::error::Error;
 pub struct Loaded {
     /// What to do.
     pub cli: Cli,
-    /// The settings of the chosen subcommand.
+    /// The settings of the program and of the chosen subcommand.
     pub origins: Vec<Setting>,
 }
 
@@ -199,15 +199,17 @@ fn in_file(error: clap::Error, file: &Option<(PathBuf, Values)>, args: &[OsStrin
     }
 }
 
-/// The settings of the subcommand that was chosen, in the order `--help` lists them.
+/// The settings of the program and of the subcommand that was chosen, in the order `--help` lists them.
 fn origins(command: &clap::Command, matches: &ArgMatches, file: Option<&(PathBuf, Values)>) -> Vec<Setting> {
+    let own = command.get_arguments().filter(|arg| arg.get_env().is_some() && arg.get_id() != "config");
+    let mut settings: Vec<Setting> =
+        own.filter_map(|arg| Some(setting(arg.get_long()?, arg, matches, file))).collect();
     if let Some((name, sub)) = matches.subcommand()
         && let Some(command) = command.find_subcommand(name)
     {
-        return origins(command, sub, file);
+        settings.extend(origins(command, sub, file));
     }
-    let settings = command.get_arguments().filter(|arg| arg.get_env().is_some());
-    settings.filter_map(|arg| Some(setting(arg.get_long()?, arg, matches, file))).collect()
+    settings
 }
 
 fn setting(name: &str, arg: &clap::Arg, matches: &ArgMatches, file: Option<&(PathBuf, Values)>) -> Setting {

@@ -22,6 +22,7 @@ fn every_value_says_where_it_comes_from() {
     });
     assert_eq!(code, Some(0));
     assert_snapshot!(out, @r#"
+    log = "info"                                          # default
     gnss = "tcp://base.local:2000"                        # file depot.toml
     # baud is not set                                     # default
     rate = "max"                                          # environment DEPOT_RATE

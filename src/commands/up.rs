@@ -9,6 +9,7 @@ use gps_status::{Config, Source, routes};
 use kit::clock::Clock;
 use kit::origin::Origins;
 use kit::runner::{Handle, RunnerLimits};
+use kit::serve::{ServeLimits, serve};
 use kit::session::SessionLimits;
 use kit::tap::Tap;
 use kit::web::Web;
@@ -91,7 +92,8 @@ impl Depot {
         let (handle, runner) = routes::start(config, version, args.seed, &tap, clock, limits, stop.clone());
         let sessions = SessionLimits { max_sessions: args.max_connections, ..SessionLimits::default() };
         let router = routes::router(&Web::new(handle.clone(), origins, sessions));
-        let server = tokio::spawn(kit::serve::serve(listener, router, stop.clone(), deadline));
+        let limits = ServeLimits { shutdown: deadline, ..ServeLimits::default() };
+        let server = tokio::spawn(serve(listener, router, stop.clone(), limits));
         Self { handle, runner, server }
     }
 

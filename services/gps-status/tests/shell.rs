@@ -13,7 +13,7 @@ use kit::{
     clock::Clock,
     origin::Origins,
     runner::{Handle, RunnerLimits},
-    serve::serve,
+    serve::{ServeLimits, serve},
     session::SessionLimits,
     tap::{Body, Event as Tapped, Tap},
     web::Web,
@@ -56,7 +56,7 @@ impl Service {
         let web = Web::new(handle.clone(), Origins::default(), SessionLimits::default());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
-        tokio::spawn(serve(listener, routes::router(&web), stop.clone(), PATIENCE));
+        tokio::spawn(serve(listener, routes::router(&web), stop.clone(), ServeLimits::default()));
         Self { addr, handle, clock, stop, recorded, runner }
     }
 

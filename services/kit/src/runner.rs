@@ -56,7 +56,8 @@ pub struct StartParts {
 pub struct RunnerLimits {
     /// Of each connection's outbox.
     pub outbox: OutboxLimits,
-    /// After a stop, how long the sessions may take to end before the machine ends without them.
+    /// After a stop, how long the sessions may take to end, and the machine to answer requests, before it
+    /// ends without.
     pub shutdown: Duration,
 }
 
@@ -72,8 +73,8 @@ pub struct Runner;
 
 impl Runner {
     /// Records the start and drives the machine in a task of its own, until `stop` is cancelled or every
-    /// handle is dropped. The task ends when the sessions have ended (or [`RunnerLimits::shutdown`] is over)
-    /// and the end is recorded.
+    /// handle is dropped. The task ends when the sessions have ended and requests have their answers (or
+    /// [`RunnerLimits::shutdown`] is over) and the end is recorded.
     pub fn spawn(
         machine: Box<dyn Machine>,
         start: StartParts,
@@ -266,7 +267,7 @@ impl Actor {
             let wake = Instant::from_std(self.clock.instant(self.wake_at()));
             tokio::select! {
                 biased;
-                () = stop.cancelled(), if self.stopping.is_none() => self.begin_stop(),
+                () = stop.cancelled(), if self.stopping.is_none() => self.begin_stop(&mut queue),
                 count = queue.recv_many(&mut commands, COMMANDS_PER_TURN) => {
                     if count == 0 {
                         break;
@@ -279,7 +280,7 @@ impl Actor {
             }
             let now = self.clock.now();
             self.run_due(now);
-            if self.stopping.is_some_and(|end| self.conns.is_empty() || now >= end) {
+            if self.stopping.is_some_and(|end| self.owes_nobody() || now >= end) {
                 break;
             }
         }
@@ -293,13 +294,24 @@ impl Actor {
         }
     }
 
-    fn begin_stop(&mut self) {
+    fn begin_stop(&mut self, queue: &mut mpsc::Receiver<Command>) {
+        // What came before the stop is still told; what comes while this is done is not waited for.
+        for _ in 0..QUEUE_COMMANDS {
+            let Ok(command) = queue.try_recv() else { break };
+            self.command(command);
+        }
         let now = self.clock.now();
         self.feed(now, Input::Stopping, None);
         self.stopping = Some(now + self.limits.shutdown);
         for conn in self.conns.all.values() {
             conn.outbox.close(CLOSE_GOING_AWAY, "the service is stopping");
         }
+    }
+
+    /// The sessions have ended, and whoever asked has an answer or has left.
+    fn owes_nobody(&mut self) -> bool {
+        self.waiting.retain(|_, reply| !reply.is_closed());
+        self.conns.is_empty() && self.waiting.is_empty()
     }
 
     fn wake_at(&self) -> Timestamp {

@@ -20,12 +20,25 @@ use crate::linger::{Linger, LingeringStream};
 /// Connections that speak HTTP at one time (WebSockets are counted by their service); beyond it the next one
 /// waits in the kernel's queue until one ends.
 pub const MAX_HTTP_CONNECTIONS: usize = 2048;
-/// A connection that hasn't sent a whole request header for so long is closed, an idle one too.
-pub const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Room for the headers of one request, bytes; a larger one gets 431.
 pub const MAX_HEADER_BYTES: usize = 16 << 10;
 /// Pause after the system refused to accept (no file descriptors left).
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
+/// How long things may take. The defaults are the contract's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServeLimits {
+    /// A connection that hasn't sent a whole request header for so long is closed, an idle one too.
+    pub header: Duration,
+    /// After a stop, what requests and WebSockets under way may take to end.
+    pub shutdown: Duration,
+}
+
+impl Default for ServeLimits {
+    fn default() -> Self {
+        Self { header: Duration::from_secs(10), shutdown: Duration::from_secs(5) }
+    }
+}
 
 /// What a handler may know of the connection it serves; an extension of each request.
 #[derive(Clone, Debug)]
@@ -40,16 +53,16 @@ pub(crate) struct Connection {
 /// most until `deadline` has passed.
 ///
 /// The WebSockets end because their runner ends: give both the same `stop`.
-pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken, deadline: Duration) {
+pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken, limits: ServeLimits) {
     let tasks = TaskTracker::new();
     let places = Arc::new(Semaphore::new(MAX_HTTP_CONNECTIONS));
     while let Some((tcp, addr, place)) = accept(&listener, &places, &stop).await {
         let connection = Connection { addr, linger: Linger::default(), sessions: tasks.clone() };
-        tasks.spawn(connect(tcp, connection, router.clone(), place, stop.clone(), deadline));
+        tasks.spawn(connect(tcp, connection, router.clone(), place, stop.clone(), limits));
     }
     drop(listener);
     tasks.close();
-    if timeout(deadline, tasks.wait()).await.is_err() {
+    if timeout(limits.shutdown, tasks.wait()).await.is_err() {
         tracing::warn!(left = tasks.len(), "connections did not end in time and are dropped");
     }
 }
@@ -85,12 +98,13 @@ async fn connect(
     router: Router,
     place: OwnedSemaphorePermit,
     stop: CancellationToken,
-    deadline: Duration,
+    limits: ServeLimits,
 ) {
     // A change must not wait for the acknowledgement of the one before.
     if let Err(error) = tcp.set_nodelay(true) {
         tracing::debug!(%error, "can't set TCP_NODELAY");
     }
+    let linger = connection.linger.clone();
     let io = TokioIo::new(LingeringStream::new(tcp, connection.linger.clone()));
     let router = TowerToHyperService::new(router);
     let service = service_fn(move |mut request: hyper::Request<_>| {
@@ -99,7 +113,7 @@ async fn connect(
     });
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
+        .header_read_timeout(limits.header)
         .max_buf_size(MAX_HEADER_BYTES)
         .serve_connection(io, service)
         .with_upgrades();
@@ -109,11 +123,13 @@ async fn connect(
         () = stop.cancelled() => {
             serving.as_mut().graceful_shutdown();
             // Later it is dropped with whatever it was doing.
-            timeout(deadline, serving).await.unwrap_or(Ok(()))
+            timeout(limits.shutdown, serving).await.unwrap_or(Ok(()))
         }
     };
     if let Err(error) = served {
         tracing::debug!(%error, "an HTTP connection failed");
+        // What it went on sending must not make its kernel throw our refusal away.
+        linger.ask();
     }
     drop(place);
 }

@@ -276,8 +276,13 @@ impl Session {
                 self.writer.ping();
             }
             Phase::Closing(until) if now >= until => {
-                if !self.writer.is_idle() {
-                    self.record_error("the peer took neither what was sent nor the close frame");
+                if let Some(reason) = self.writer.unsent_close() {
+                    let why = &reason.reason;
+                    self.record_error(&format!(
+                        "the peer took neither what was sent nor the close frame: {why}"
+                    ));
+                } else if !self.writer.is_idle() {
+                    self.record_error("the peer took not all that was sent");
                 }
                 self.phase = Phase::Over;
             }

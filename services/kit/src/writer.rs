@@ -59,6 +59,11 @@ impl Writer {
         self.close = Some(reason);
     }
 
+    /// The close that was asked for and that nobody has taken.
+    pub(crate) fn unsent_close(&self) -> Option<&CloseReason> {
+        self.close.as_ref().or(self.written.close.as_ref())
+    }
+
     /// Forgets everything: the transport takes nothing more.
     pub(crate) fn abandon(&mut self) {
         *self = Self { progress: self.progress, ..Self::default() };

@@ -10,7 +10,7 @@ use kit::{
     origin::Origins,
     outbox::OutboxLimits,
     runner::{Handle, Runner, RunnerLimits, StartParts},
-    serve::serve,
+    serve::{ServeLimits, serve},
     session::SessionLimits,
     tap::{Body, Event, Tap},
     web::Web,
@@ -38,6 +38,7 @@ pub struct Options {
     pub session: SessionLimits,
     pub outbox: OutboxLimits,
     pub shutdown: Duration,
+    pub header: Duration,
     pub origins: Vec<&'static str>,
 }
 
@@ -49,6 +50,7 @@ impl Default for Options {
             session: SessionLimits { close_wait: Duration::from_millis(500), ..SessionLimits::default() },
             outbox: OutboxLimits::default(),
             shutdown: PATIENCE,
+            header: PATIENCE,
             origins: Vec::new(),
         }
     }
@@ -70,7 +72,7 @@ impl Bench {
     }
 
     pub async fn with(options: Options) -> Self {
-        let Options { toy, session, outbox, shutdown, origins } = options;
+        let Options { toy, session, outbox, shutdown, header, origins } = options;
         let (tap, events) = Tap::on();
         let (clock, stop) = (Clock::start(), CancellationToken::new());
         let start = StartParts { version: "0.0.0".into(), seed: 7, config: Value::Null };
@@ -87,7 +89,8 @@ impl Bench {
             .route("/other", web.ws_route("/other"));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
-        let server = tokio::spawn(serve(listener, web.finish(routes), stop.clone(), shutdown));
+        let server =
+            tokio::spawn(serve(listener, web.finish(routes), stop.clone(), ServeLimits { header, shutdown }));
         Self { addr, handle, clock, stop, events, runner, server }
     }
 

@@ -1,5 +1,11 @@
+use std::time::Duration;
+
 use futures_util::future::select_all;
-use kit::runner::MAX_WAITING_HTTP;
+use kit::{runner::MAX_WAITING_HTTP, serve::MAX_HEADER_BYTES};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use crate::harness::{Bench, Options, patient};
 
@@ -49,11 +55,44 @@ async fn what_cannot_be_forwarded_is_refused_as_json() {
     let body = "POST /set HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 2\r\n\r\n";
     let mut bytes = body.as_bytes().to_vec();
     bytes.extend([0xC3, 0x28]);
-    let mut tcp = tokio::net::TcpStream::connect(bench.addr).await.unwrap();
-    tokio::io::AsyncWriteExt::write_all(&mut tcp, &bytes).await.unwrap();
+    let mut tcp = TcpStream::connect(bench.addr).await.unwrap();
+    tcp.write_all(&bytes).await.unwrap();
     let mut answer = String::new();
-    patient(tokio::io::AsyncReadExt::read_to_string(&mut tcp, &mut answer)).await.unwrap();
+    patient(tcp.read_to_string(&mut answer)).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn headers_that_never_end_are_not_waited_for() {
+    let header = Duration::from_millis(200);
+    let bench = Bench::with(Options { header, ..Options::default() }).await;
+    let asked = bench.clock.now();
+    // Half a header; nothing at all; a whole request and then nothing.
+    let whole = "GET /health HTTP/1.1\r\nhost: x\r\n\r\n";
+    for (begun, answer) in [("GET /health HTTP/1.1\r\nhost:", ""), ("", ""), (whole, "HTTP/1.1 200")] {
+        let mut tcp = TcpStream::connect(bench.addr).await.unwrap();
+        tcp.write_all(begun.as_bytes()).await.unwrap();
+        let mut received = String::new();
+        // It ends, though we leave our direction open.
+        patient(tcp.read_to_string(&mut received)).await.unwrap();
+        assert!(received.starts_with(answer), "{begun:?}: {received:?}");
+    }
+    assert!(bench.clock.now() - asked >= 3 * header, "each was given its time");
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn headers_larger_than_allowed_get_431() {
+    let bench = Bench::start().await;
+    let request = |bytes: usize| {
+        let padding = "x".repeat(bytes);
+        format!("GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-padding: {padding}\r\n\r\n")
+    };
+    let answer = bench.request(&request(MAX_HEADER_BYTES - 512)).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let answer = bench.request(&request(MAX_HEADER_BYTES)).await;
+    assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
     bench.finish().await;
 }
 

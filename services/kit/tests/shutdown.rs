@@ -1,6 +1,11 @@
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
-use kit::{machine::Input, session::SessionLimits, tap::Body};
+use futures_util::FutureExt;
+use kit::{
+    machine::{Input, StreamEvent},
+    session::SessionLimits,
+    tap::Body,
+};
 
 use crate::harness::{Bench, Options, patient};
 
@@ -48,6 +53,41 @@ async fn what_the_machine_holds_back_is_told_before_the_close() {
     bench.stop.cancel();
     assert_eq!(client.number().await, 7, "a minute early rather than never");
     assert_eq!(client.closed().await, Some(1001));
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn what_came_before_the_stop_is_told_before_the_close() {
+    let bench = Bench::start().await;
+    let mut client = bench.connect("/ws").await;
+    assert_eq!(client.number().await, 0);
+    // In the queue, and the stop seen first.
+    let event = StreamEvent::Bytes { received_at_ns: 0, bytes: vec![1, 2, 3] };
+    bench.handle.stream(event).await.unwrap();
+    bench.stop.cancel();
+    for number in [1, 2, 3] {
+        assert_eq!(client.number().await, number);
+    }
+    assert_eq!(client.closed().await, Some(1001));
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn a_request_that_waits_for_its_answer_gets_it_before_the_end() {
+    let bench = Bench::start().await;
+    let mut client = bench.connect("/ws").await;
+    assert_eq!(client.number().await, 0);
+    let handle = bench.handle.clone();
+    let mut later = pin!(handle.http("GET", "/later", "", String::new()));
+    assert!(later.as_mut().now_or_never().is_none(), "in the queue");
+    bench.wait_open(1).await;
+    bench.stop.cancel();
+    assert_eq!(client.closed().await, Some(1001));
+    // Nobody watches any more, and the machine still takes what it needs for the answer.
+    bench.wait_open(0).await;
+    let due = StreamEvent::Opened { device: "answer".into(), baud: None };
+    bench.handle.stream(due).await.unwrap();
+    assert_eq!(patient(later).await.1, "\"later\"");
     bench.finish().await;
 }
 

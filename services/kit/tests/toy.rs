@@ -56,6 +56,12 @@ impl Toy {
         }
     }
 
+    fn answer(&mut self, out: &mut Vec<Output>) {
+        if let Some(id) = self.waiting.take() {
+            out.push(Output::Http { id, status: 200, body: "\"later\"".into() });
+        }
+    }
+
     fn http(&mut self, id: u64, method: &str, path: &str, query: &str, body: &str, out: &mut Vec<Output>) {
         let (status, body) = match (method, path) {
             ("POST", "/set") => match body.parse() {
@@ -96,6 +102,7 @@ impl Machine for Toy {
                     self.set(byte.into(), out);
                 }
             }
+            Input::Stream { event: StreamEvent::Opened { .. } } => self.answer(out),
             Input::Stopping if self.timer.take().is_some() => self.set(self.number + 1, out),
             Input::Stream { .. } | Input::Clock { .. } | Input::Timer | Input::Stopping => {}
         }
@@ -109,9 +116,7 @@ impl Machine for Toy {
         if self.timer.is_some_and(|due| due <= now) {
             self.timer = None;
             self.set(self.number + 1, out);
-            if let Some(id) = self.waiting.take() {
-                out.push(Output::Http { id, status: 200, body: "\"later\"".into() });
-            }
+            self.answer(out);
         }
     }
 

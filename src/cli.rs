@@ -79,7 +79,8 @@ pub struct Up {
     #[arg(long, env = "DEPOT_MAX_CONNECTIONS", default_value_t = 10_000, value_name = "N")]
     pub max_connections: usize,
     /// Seconds that clients have to take their leave at shutdown
-    #[arg(long, env = "DEPOT_SHUTDOWN_S", default_value_t = 5, value_name = "SECONDS")]
+    #[arg(long, env = "DEPOT_SHUTDOWN_S", default_value_t = 5, value_name = "SECONDS",
+        value_parser = clap::value_parser!(u64).range(0..=3600))]
     pub shutdown_s: u64,
     /// Write this file when all listen: their addresses, as JSON
     #[arg(long, env = "DEPOT_READY_FILE", value_name = "PATH")]

@@ -83,6 +83,14 @@ pub enum Error {
     /// The feed's far end said no.
     #[error("{0}")]
     Feed(#[from] crate::commands::gnss::feed::FeedError),
+    /// A service's task panicked: a defect of ours.
+    #[error("{service} failed and the depot has stopped: {source}; please report this with the log above")]
+    Service {
+        /// The service's name.
+        service: &'static str,
+        /// The panic.
+        source: tokio::task::JoinError,
+    },
     /// The asynchronous runtime or another part of the machine failed.
     #[error("could not start: {0}")]
     Start(std::io::Error),
@@ -105,6 +113,7 @@ impl Error {
             Self::File { source, .. } if source.kind() == std::io::ErrorKind::NotFound => 4,
             Self::File { .. }
             | Self::Listen { .. }
+            | Self::Service { .. }
             | Self::Start(_)
             | Self::Feed(_)
             | Self::Record(_)

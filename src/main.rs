@@ -16,7 +16,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     match settings::load(std::env::args_os()) {
         Ok(loaded) => {
-            telemetry::start(&loaded.cli.log);
+            let _logs = telemetry::start(&loaded.cli.log);
             match commands::run(loaded) {
                 Ok(code) => code,
                 Err(error) => error.tell(),

@@ -32,8 +32,8 @@ use crate::source::{self, Gnss};
 pub async fn run(args: Up, limit: Option<Duration>) -> Result<ExitCode, Error> {
     let gnss = Gnss::parse(&args.gnss)?;
     let origins = Origins::new(&args.allow_origin)?;
-    let ready = args.ready_file.as_deref().map(ReadyFile::claim).transpose()?;
     let (listener, address) = listen(&args).await?;
+    let mut ready = args.ready_file.as_deref().map(ReadyFile::claim).transpose()?;
     let stop = kit::shutdown::on_signals().map_err(Error::Start)?;
     let clock = Clock::start();
     let (recorder, tap) = match args.record.as_deref() {
@@ -47,23 +47,25 @@ pub async fn run(args: Up, limit: Option<Duration>) -> Result<ExitCode, Error> {
     let config = Config { source: if matches!(gnss, Gnss::Feed) { Source::Feed } else { Source::Local } };
     let depot = Depot::start(&args, &config, origins, tap, clock, &stop, listener);
     info!(status = %format!("http://{address}/status"), consoles = %format!("ws://{address}/ws"), "gps-status listens");
-    if let Some(ready) = &ready {
-        ready.write(&[(gps_status::SERVICE, address)])?;
-    }
-    let (read, status) = tokio::select! {
-        result = read(gnss, &args, clock, &depot.handle, &stop) => (result, depot.status().await),
-        () = stop.cancelled() => (Ok(()), depot.status().await),
-        () = after(limit) => (Ok(()), depot.status().await),
+    let listening = ready.as_mut().map_or(Ok(()), |ready| ready.write(&[(gps_status::SERVICE, address)]));
+    let done = match listening {
+        Ok(()) => tokio::select! {
+            result = read(gnss, &args, clock, &depot.handle, &stop) => result,
+            () = stop.cancelled() => Ok(()),
+            () = after(limit) => Ok(()),
+            () = depot.handle.gone() => Ok(()),
+        },
+        Err(error) => Err(error),
     };
     drop(ready);
     stop.cancel();
-    depot.ended().await;
+    let state = depot.ended().await;
     if let (Some(recorder), Some(file)) = (recorder, args.record.as_deref()) {
         // It waits for its thread.
-        tokio::task::block_in_place(|| keep(recorder, file, nothing_came(&read)))?;
+        tokio::task::block_in_place(|| keep(recorder, file, never_began(&done)))?;
     }
-    read?;
-    if let Ok(status) = serde_json::from_str(&status) {
+    done?;
+    if let Ok(status) = serde_json::from_value(state?) {
         print(&closing::text(&status))?;
     }
     Ok(ExitCode::SUCCESS)
@@ -72,7 +74,7 @@ pub async fn run(args: Up, limit: Option<Duration>) -> Result<ExitCode, Error> {
 /// The running services.
 struct Depot {
     handle: Handle,
-    runner: JoinHandle<()>,
+    runner: JoinHandle<serde_json::Value>,
     server: JoinHandle<()>,
 }
 
@@ -97,14 +99,13 @@ impl Depot {
         Self { handle, runner, server }
     }
 
-    async fn status(&self) -> String {
-        self.handle.http("GET", "/status", "", String::new()).await.1
-    }
-
-    /// Within the deadline both were given.
-    async fn ended(self) {
+    /// The last state, within the deadline both were given.
+    async fn ended(self) -> Result<serde_json::Value, Error> {
         drop(self.handle);
-        let _ = tokio::join!(self.runner, self.server);
+        let (state, served) = tokio::join!(self.runner, self.server);
+        let failed = |source| Error::Service { service: gps_status::SERVICE, source };
+        served.map_err(failed)?;
+        state.map_err(failed)
     }
 }
 
@@ -145,8 +146,8 @@ fn record(file: &Path, args: &Up, clock: Clock) -> Result<(Recorder, Tap), Error
     Ok((recorder, tap))
 }
 
-fn keep(recorder: Recorder, file: &Path, nothing_came: bool) -> Result<(), Error> {
-    if nothing_came {
+fn keep(recorder: Recorder, file: &Path, never_began: bool) -> Result<(), Error> {
+    if never_began {
         recorder.discard();
         return Ok(());
     }
@@ -155,7 +156,10 @@ fn keep(recorder: Recorder, file: &Path, nothing_came: bool) -> Result<(), Error
     Ok(())
 }
 
-/// The source never opened: what was recorded is of no use.
-fn nothing_came(read: &Result<(), Error>) -> bool {
-    matches!(read, Err(Error::Source(error)) if error.kind() != rtk_reader::source::ErrorKind::Damaged)
+/// The source never opened, or nobody was told that we listen: what was recorded is of no use.
+fn never_began(done: &Result<(), Error>) -> bool {
+    match done {
+        Err(Error::Source(error)) => error.kind() != rtk_reader::source::ErrorKind::Damaged,
+        done => done.is_err(),
+    }
 }

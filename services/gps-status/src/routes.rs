@@ -28,7 +28,7 @@ pub fn start(
     clock: Clock,
     limits: RunnerLimits,
     stop: CancellationToken,
-) -> (Handle, JoinHandle<()>) {
+) -> (Handle, JoinHandle<serde_json::Value>) {
     // A struct of plain values always can be written.
     let kept = serde_json::to_value(config).unwrap_or_default();
     let start = StartParts { version: version.to_owned(), seed, config: kept };

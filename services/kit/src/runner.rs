@@ -82,7 +82,7 @@ impl Runner {
         clock: Clock,
         limits: RunnerLimits,
         stop: CancellationToken,
-    ) -> (Handle, JoinHandle<()>) {
+    ) -> (Handle, JoinHandle<serde_json::Value>) {
         let now = clock.now();
         if tap.is_on() {
             let StartParts { version, seed, config } = start;
@@ -219,6 +219,11 @@ impl Handle {
         self.send(Command::Closed { conn, code }).await
     }
 
+    /// Resolves when the machine is gone: stopped, or ended by a panic.
+    pub async fn gone(&self) {
+        self.commands.closed().await;
+    }
+
     /// The time line all stamps are on.
     #[must_use]
     pub fn clock(&self) -> Clock {
@@ -261,7 +266,7 @@ struct Actor {
 type SnapshotOf = Option<ConnId>;
 
 impl Actor {
-    async fn run(mut self, mut queue: mpsc::Receiver<Command>, stop: CancellationToken) {
+    async fn run(mut self, mut queue: mpsc::Receiver<Command>, stop: CancellationToken) -> serde_json::Value {
         let mut commands = Vec::with_capacity(COMMANDS_PER_TURN);
         loop {
             let wake = Instant::from_std(self.clock.instant(self.wake_at()));
@@ -289,9 +294,11 @@ impl Actor {
         while let Ok(command) = queue.try_recv() {
             self.command(command);
         }
+        let state = self.machine.state();
         if self.tap.is_on() {
-            self.tap.record(self.clock.now(), Body::End(self.machine.state()));
+            self.tap.record(self.clock.now(), Body::End(state.clone()));
         }
+        state
     }
 
     fn begin_stop(&mut self, queue: &mut mpsc::Receiver<Command>) {
@@ -301,8 +308,10 @@ impl Actor {
             self.command(command);
         }
         let now = self.clock.now();
+        // A replay wants a machine that asked to be woken before this to have been.
+        self.run_due(now);
         self.feed(now, Input::Stopping, None);
-        self.stopping = Some(now + self.limits.shutdown);
+        self.stopping = Some(now.saturating_add(self.limits.shutdown));
         for conn in self.conns.all.values() {
             conn.outbox.close(CLOSE_GOING_AWAY, "the service is stopping");
         }

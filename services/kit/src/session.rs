@@ -35,8 +35,9 @@ pub const CLOSE_SILENT: u16 = 1008;
 /// RFC 6455 section 7.4.1: a message over the size limit.
 pub const CLOSE_TOO_BIG: u16 = 1009;
 
-/// Read buffer of a connection, bytes; the library's own default makes an idle connection cost 138 kB.
-const READ_BUFFER_BYTES: usize = 4096;
+/// Read buffer of a connection, bytes; the library's own default makes an idle connection cost 138 kB. Rovers
+/// and consoles say little; a larger message is read in pieces of this size.
+const READ_BUFFER_BYTES: usize = 1024;
 /// Most that [`SessionLimits::gather_bytes`] may be; more is taken for this.
 const MAX_GATHER_BYTES: usize = 1 << 20;
 /// Room beyond the largest frame and the gathered ones, for frame headers and control frames.
@@ -97,20 +98,41 @@ pub(crate) fn configure(upgrade: WebSocketUpgrade, limits: &SessionLimits) -> We
 }
 
 /// Runs a session to its end. The machine is told `Open` first and `Closed` last.
-pub(crate) async fn run(
+pub(crate) fn run(
     socket: WebSocket,
     handle: Handle,
     hello: Hello,
     limits: SessionLimits,
     linger: Option<Linger>,
-) {
-    let Hello { peer, path, query, pace } = hello;
+) -> impl Future<Output = ()> + Send {
     // What happens once is boxed: it would otherwise take its room in every idle session for good.
-    let Ok(Opened { conn, outbox }) = Box::pin(handle.open(peer, path, query)).await else {
-        return Box::pin(turn_away(socket, limits.close_wait)).await;
+    let opening = Box::pin(open(socket, handle, hello, limits, linger));
+    async move {
+        let Some(mut session) = opening.await else { return };
+        let conn = session.conn;
+        tracing::debug!(conn, "a WebSocket opened");
+        let code = session.run().await;
+        tracing::debug!(conn, code, "a WebSocket ended");
+        // A machine that is gone needs no telling.
+        let _ = Box::pin(session.handle.closed(conn, code)).await;
+    }
+}
+
+/// None if the service stopped between the handshake and now.
+async fn open(
+    socket: WebSocket,
+    handle: Handle,
+    hello: Hello,
+    limits: SessionLimits,
+    linger: Option<Linger>,
+) -> Option<Box<Session>> {
+    let Hello { peer, path, query, pace } = hello;
+    let Ok(Opened { conn, outbox }) = handle.open(peer, path, query).await else {
+        turn_away(socket, limits.close_wait).await;
+        return None;
     };
     let now = handle.clock().now();
-    let mut session = Session {
+    Some(Box::new(Session {
         conn,
         pacer: (!pace.is_none()).then(|| Box::new(Pacer::new(pace))),
         limits,
@@ -126,15 +148,10 @@ pub(crate) async fn run(
         progress: (0, now),
         warned: false,
         handle,
-    };
-    tracing::debug!(conn, "a WebSocket opened");
-    let code = session.run().await;
-    tracing::debug!(conn, code, "a WebSocket ended");
-    // A machine that is gone needs no telling.
-    let _ = Box::pin(session.handle.closed(conn, code)).await;
+    }))
 }
 
-/// The service stopped between the handshake and now.
+/// Says that the service is stopping.
 async fn turn_away(mut socket: WebSocket, wait: Duration) {
     let mut writer = Writer::default();
     writer.close(CloseReason { code: CLOSE_GOING_AWAY, reason: "the service is stopping".to_owned() });
@@ -422,7 +439,7 @@ mod tests {
             size_of::<F>()
         }
         // Beside it, the library's read buffer; ten thousand of both are to fit a small computer.
-        let bytes = size_of_future(super::run);
-        assert!(bytes <= 3072, "{bytes} bytes");
+        let bytes = size_of_future(super::run) + size_of::<super::Session>();
+        assert!(bytes <= 2048, "{bytes} bytes");
     }
 }

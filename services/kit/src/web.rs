@@ -109,9 +109,13 @@ impl Web {
         let hello = Hello { peer, path: path.to_owned(), query, pace };
         let upgrade = session::configure(upgrade, &limits)
             .on_failed_upgrade(|error| tracing::debug!(%error, "a WebSocket handshake broke off"));
-        Ok(upgrade.on_upgrade(move |socket| async move {
-            session::run(socket, handle, hello, limits, linger).await;
-            drop((place, tracked));
+        Ok(upgrade.on_upgrade(async move |socket| {
+            let session = session::run(socket, handle, hello, limits, linger);
+            // In a task of its own: this one would keep the room that the handshake took.
+            tokio::spawn(async move {
+                session.await;
+                drop((place, tracked));
+            });
         }))
     }
 }

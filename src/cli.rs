@@ -103,8 +103,9 @@ pub struct SourceArgs {
     pub once: bool,
 }
 
-/// `demo`.
+/// `demo`: `up` with another default for `--gnss`.
 #[derive(Debug, Args)]
+#[command(mut_arg("gnss", |arg| arg.default_value("scenario")), after_long_help = EXIT_CODES)]
 pub struct Demo {
     /// End after so long, as 30s, 5m or 1h; on Ctrl-C otherwise
     #[arg(long = "for", env = "DEPOT_FOR", value_parser = parse_duration, value_name = "TIME")]

@@ -112,12 +112,17 @@ impl Console {
         }
     }
 
-    /// Reads until it is told to go; the close code.
+    /// Reads until it is told to go, and takes its leave; the close code.
     pub async fn closed(&mut self) -> u16 {
         loop {
             match self.next().await {
                 Message::Text(text) => self.frames.push((self.clock.now(), text.to_string())),
-                Message::Close(frame) => return frame.map_or(1005, |frame| frame.code.into()),
+                Message::Close(frame) => {
+                    // The library answers the close as it is read on; then the server hangs up.
+                    let end = timeout(PATIENCE, self.socket.next()).await.expect("in time");
+                    assert!(end.is_none_or(|end| end.is_err()), "something after a close frame");
+                    return frame.map_or(1005, |frame| frame.code.into());
+                }
                 _ => {}
             }
         }

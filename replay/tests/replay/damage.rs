@@ -111,7 +111,7 @@ fn check_flip(whole: &[u8], all: &[String], byte: usize, bit: u32) {
     assert!(said.is_err(), "bit {bit} of byte {byte} was believed");
     assert_eq!(events[..], all[..events.len()], "bit {bit} of byte {byte}");
     if byte.is_multiple_of(101) {
-        assert!([1, 3].contains(&outcome(&damaged)), "bit {bit} of byte {byte}");
+        assert!([1, 3, 9, 10].contains(&outcome(&damaged)), "bit {bit} of byte {byte}");
     }
 }
 

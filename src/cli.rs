@@ -71,7 +71,7 @@ pub struct Up {
     /// Port of gps-status; 0 for any free one
     #[arg(long, env = "DEPOT_GPS_STATUS_PORT", default_value_t = gps_status::PORT, value_name = "PORT")]
     pub gps_status_port: u16,
-    /// Origin of a web console that may connect, as https://console.example; again for more. Loopback
+    /// Origin of a web console that may connect, as `https://console.example`; again for more. Loopback
     /// origins always may
     #[arg(long, env = "DEPOT_ALLOW_ORIGIN", value_delimiter = ',', value_name = "ORIGIN")]
     pub allow_origin: Vec<String>,
@@ -187,7 +187,7 @@ pub struct Record {
 #[derive(Debug, Args)]
 #[command(after_long_help = EXIT_CODES)]
 pub struct Feed {
-    /// The service, as http://depot.local:4880; started with --gnss feed
+    /// The service, as `http://depot.local:4880`; started with --gnss feed
     #[arg(long, env = "DEPOT_FEED_TO", value_name = "URL")]
     pub to: String,
     /// As in `depot up`

@@ -9,6 +9,7 @@
 
 use std::path::{Path, PathBuf};
 
+use replay::format::Kind;
 use replay::machines;
 use replay::player::{Options, replay};
 use replay::report::Outcome;
@@ -55,6 +56,20 @@ fn every_kept_session_replays_to_the_bit() {
 fn a_script_makes_the_same_session_each_time() {
     let script = SCRIPTS.last().expect("there is one");
     assert!(script.play() == script.play(), "{} differs from itself", script.name);
+}
+
+/// Yesterday's file must be readable whatever is in it; only a gap is in none, because it ends a replay.
+#[test]
+fn kept_sessions_hold_every_kind_of_event() {
+    let mut kinds: Vec<Kind> = Vec::new();
+    for name in names() {
+        let session = Session::open(&folder().join(format!("{name}.mcap"))).expect("a session");
+        let events = session.events().expect("it can be opened again");
+        kinds.extend(events.map(|event| Kind::of(&event.expect("undamaged").body)));
+        kinds.sort();
+        kinds.dedup();
+    }
+    assert_eq!(kinds, Kind::ALL.into_iter().filter(|kind| *kind != Kind::Gap).collect::<Vec<_>>());
 }
 
 /// Each session says what it is there for.

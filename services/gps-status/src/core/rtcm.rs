@@ -1,6 +1,7 @@
 //! RTCM 3 message types: how many, how regular.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use kit::machine::Timestamp;
 use wire::gps_status::RtcmMessage;
@@ -9,6 +10,17 @@ use wire::gps_status::RtcmMessage;
 pub const TYPES: usize = 64;
 /// Intervals that mean and jitter are taken over; an older one is forgotten.
 pub const INTERVALS: usize = 32;
+
+/// Messages of one type that follow each other faster are one burst (the ephemerides of all satellites, say):
+/// an interval runs from burst to burst. No receiver sends epochs that fast.
+const BURST_GAP: Duration = Duration::from_millis(20);
+
+/// When a burst began, and its newest message came.
+#[derive(Clone, Copy, Debug)]
+struct Burst {
+    first: Timestamp,
+    last: Timestamp,
+}
 
 /// The RTCM 3 messages of a stream.
 #[derive(Debug, Default)]
@@ -21,7 +33,7 @@ pub struct Rtcm {
 struct Type {
     count: u64,
     last_seen_ms: u64,
-    received_at: Option<Timestamp>,
+    burst: Option<Burst>,
     intervals_ms: VecDeque<f64>,
 }
 
@@ -35,18 +47,24 @@ impl Rtcm {
         let entry = self.types.entry(number).or_default();
         entry.count = entry.count.saturating_add(1);
         entry.last_seen_ms = seen_ms;
-        if let Some(before) = entry.received_at.replace(received_at) {
+        let new = Burst { first: received_at, last: received_at };
+        if let Some(before) = entry.burst.replace(new) {
+            if received_at.saturating_sub(before.last) < BURST_GAP {
+                entry.burst = Some(Burst { first: before.first, last: received_at });
+                return;
+            }
+            let interval = received_at.saturating_sub(before.first);
             if entry.intervals_ms.len() >= INTERVALS {
                 entry.intervals_ms.pop_front();
             }
-            entry.intervals_ms.push_back(received_at.saturating_sub(before).as_secs_f64() * 1e3);
+            entry.intervals_ms.push_back(interval.as_secs_f64() * 1e3);
         }
     }
 
     /// The stream was interrupted: the time it was away is no interval.
     pub fn interrupted(&mut self) {
         for entry in self.types.values_mut() {
-            entry.received_at = None;
+            entry.burst = None;
         }
     }
 
@@ -84,9 +102,20 @@ fn tenths(value: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
+
+    #[test]
+    fn a_burst_counts_each_message_and_one_interval() {
+        let mut rtcm = Rtcm::default();
+        for epoch_s in 0..3 {
+            for n in 0..10 {
+                rtcm.seen(1019, Duration::from_millis(epoch_s * 30_000 + n * 6), 0);
+            }
+        }
+        assert_eq!(rtcm.status()[0].count, 30);
+        assert_eq!(rtcm.status()[0].interval_ms, Some(30_000.0));
+        assert_eq!(rtcm.status()[0].jitter_ms, Some(0.0));
+    }
 
     #[test]
     fn interval_and_jitter_are_of_the_last_32() {

@@ -3,7 +3,6 @@
 use std::{
     env, fs,
     io::{BufRead, BufReader},
-    path::PathBuf,
     process::{self, ChildStdin, ChildStdout, Command, Stdio},
     time::Duration,
 };
@@ -13,6 +12,7 @@ use nix::{
     unistd::{Pid, SysconfVar, sysconf},
 };
 use serde_json::Value;
+use tempfile::TempDir;
 use tokio::{
     sync::mpsc,
     time::{sleep, timeout},
@@ -81,7 +81,7 @@ pub struct Running {
     /// Where consoles connect.
     pub address: String,
     child: Child,
-    folder: PathBuf,
+    folder: TempDir,
 }
 
 impl Contestant {
@@ -93,7 +93,7 @@ impl Contestant {
     }
 
     pub async fn start(self, receiver: &str) -> Running {
-        let folder = tempfile::tempdir().unwrap().keep();
+        let folder = tempfile::tempdir().unwrap();
         match self {
             Self::Depot { record } => depot(receiver, record, folder).await,
             Self::Shell(kind) => {
@@ -106,14 +106,14 @@ impl Contestant {
     }
 }
 
-async fn depot(receiver: &str, record: bool, folder: PathBuf) -> Running {
-    let ready = folder.join("ready.json");
+async fn depot(receiver: &str, record: bool, folder: TempDir) -> Running {
+    let ready = folder.path().join("ready.json");
     let mut command = Command::new(env!("CARGO_BIN_EXE_depot"));
     for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("DEPOT_")) {
         command.env_remove(name);
     }
     command.args(["up", "--gnss", &format!("tcp://{receiver}"), "--gps-status-port", "0", "--ready-file"]);
-    command.arg(&ready).current_dir(&folder).stderr(fs::File::create(folder.join("log")).unwrap());
+    command.arg(&ready).current_dir(&folder).stderr(fs::File::create(folder.path().join("log")).unwrap());
     if record {
         command.args(["--record", "bench.mcap"]);
     }
@@ -155,8 +155,7 @@ impl Running {
             }
         });
         ended.await.expect("the contestant doesn't end");
-        let log = fs::read_to_string(self.folder.join("log")).unwrap_or_default();
-        fs::remove_dir_all(&self.folder).unwrap();
+        let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
         log.split_once("lost=").map(|(_, lost)| lost.trim().parse().unwrap())
     }
 }

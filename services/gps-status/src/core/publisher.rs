@@ -6,8 +6,11 @@ use kit::machine::Timestamp;
 
 /// How long the first change waits for others of its burst. Ten milliseconds short of what is promised.
 pub const GATHER: Duration = Duration::from_millis(40);
-/// The least time between two publications.
+/// The least time between two publications, by their schedule.
 pub const INTERVAL: Duration = Duration::from_millis(100);
+/// A publication that was woken so late doesn't push back the next: a receiver of ten epochs a second would be
+/// told a little later with each of them, and never catch up.
+pub const LATE: Duration = Duration::from_millis(10);
 
 /// Coalesces changes: one is due at the later of [`GATHER`] after itself and [`INTERVAL`] after the last
 /// publication, and takes everything that changed meanwhile with it.
@@ -46,12 +49,10 @@ impl Publisher {
 
     /// Whether a publication is due; if so the changes so far count as told.
     pub fn take(&mut self, now: Timestamp) -> bool {
-        let due = self.due().is_some_and(|due| due <= now);
-        if due {
-            self.unpublished_since = None;
-            self.last = Some(now);
-        }
-        due
+        let Some(due) = self.due().filter(|&due| due <= now) else { return false };
+        self.unpublished_since = None;
+        self.last = Some(due.max(now.saturating_sub(LATE)));
+        true
     }
 
     /// Counts changes: equal versions mean an equal status.
@@ -80,9 +81,24 @@ mod tests {
         assert_eq!(p.due(), None);
         p.change(ms(1041));
         assert_eq!(p.due(), Some(ms(1140)));
-        assert!(p.take(ms(1150)));
+        assert!(p.take(ms(1160)));
+        p.change(ms(1161));
+        assert_eq!(p.due(), Some(ms(1250)), "ten milliseconds late are not held against the next");
+        assert!(p.take(ms(1250)));
         p.change(ms(5000));
         assert_eq!(p.due(), Some(ms(5040)));
+    }
+
+    #[test]
+    fn late_wake_ups_do_not_add_up() {
+        let mut p = Publisher::default();
+        for epoch in 0..1000 {
+            let epoch = ms(1000 + epoch * 100);
+            p.change(epoch);
+            let woken = p.due().expect("a change is due") + ms(2);
+            assert!(p.take(woken));
+            assert_eq!(woken - epoch, GATHER + ms(2));
+        }
     }
 
     #[test]

@@ -268,6 +268,9 @@ fn what_is(path: &std::path::Path) -> Result<Kind, SourceError> {
     match std::fs::metadata(&path) {
         Ok(meta) if meta.is_file() => Ok(Kind::Capture),
         Ok(meta) if meta.is_dir() => Err(SourceError::NotASource { path, found: "a directory" }),
+        Ok(meta) if is_memory(&meta) => {
+            Err(SourceError::NotASource { path, found: "a device of the system's own" })
+        }
         Ok(meta) if is_char_device(&meta) => Ok(Kind::Port),
         Ok(_) => {
             Err(SourceError::NotASource { path, found: "neither a character device nor a regular file" })
@@ -275,6 +278,18 @@ fn what_is(path: &std::path::Path) -> Result<Kind, SourceError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(SourceError::NoSuchPort { path }),
         Err(error) => Err(SourceError::Io { doing: "look at", path, error }),
     }
+}
+
+/// `/dev/null`, `/dev/zero`, `/dev/random` and their kin: major 1 in Linux's list of devices.
+#[cfg(target_os = "linux")]
+fn is_memory(meta: &std::fs::Metadata) -> bool {
+    use std::os::linux::fs::MetadataExt;
+    is_char_device(meta) && meta.st_rdev() >> 8 & 0xFFF == 1
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_memory(_: &std::fs::Metadata) -> bool {
+    false
 }
 
 #[cfg(unix)]

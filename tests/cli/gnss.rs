@@ -57,7 +57,7 @@ fn a_summary_has_the_counts_of_an_independent_scan() {
         for (key, value) in counts.as_object().expect("an object") {
             assert_eq!(&summary[key], value, "{key} of {name}");
         }
-        if counts["bytes"].as_object().is_some_and(|bytes| bytes.is_empty()) {
+        if counts["bytes"].as_object().is_some_and(serde_json::Map::is_empty) {
             // Counted, and told that it is none.
             assert_eq!(output.status.code(), Some(9), "{name}: {}", stderr(&output));
             continue;
@@ -114,6 +114,7 @@ fn what_is_damaged_is_used_as_far_as_it_can_be_and_counted() {
 fn a_recording_is_a_capture_too_and_a_damaged_one_is_told_after_what_could_be_read() {
     let folder = tempfile::tempdir().expect("a folder");
     scenario(folder.path());
+    // Two seconds: the recorder writes what it has four times in each.
     ok(
         folder.path(),
         &[
@@ -123,7 +124,7 @@ fn a_recording_is_a_capture_too_and_a_damaged_one_is_told_after_what_could_be_re
             "--gnss",
             "base.ubx",
             "--rate",
-            "max",
+            "20",
             "--once",
             "--record",
             "base.mcap",
@@ -138,7 +139,7 @@ fn a_recording_is_a_capture_too_and_a_damaged_one_is_told_after_what_could_be_re
     assert_eq!(raw, recorded);
 
     let bytes = fs::read(folder.path().join("base.mcap")).expect("written");
-    fs::write(folder.path().join("cut.mcap"), &bytes[..bytes.len() - bytes.len() / 10]).expect("written");
+    fs::write(folder.path().join("cut.mcap"), &bytes[..bytes.len() * 2 / 3]).expect("written");
     for args in [
         ["gnss", "decode", "cut.mcap"].as_slice(),
         &["gnss", "summary", "cut.mcap"],

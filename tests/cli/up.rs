@@ -167,6 +167,20 @@ fn a_silent_receiver_has_no_fix() {
 }
 
 #[test]
+fn a_demonstration_needs_no_receiver_and_replays_itself() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = depot()
+        .current_dir(folder.path())
+        .args(["demo", "--for", "1s", "--gps-status-port", "0", "--rate", "50"])
+        .output()
+        .expect("depot runs");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{said} {}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains(" 0 differences"), "{said}");
+    assert!(folder.path().join("depot-data/demo.mcap").exists());
+}
+
+#[test]
 fn the_line_speed_is_found_and_told() {
     let receiver = Receiver::new(Some(38_400), |n| Some(gga(n).repeat(8)));
     let up = Up::new(&["--gnss", &receiver.name()]);

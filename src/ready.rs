@@ -19,7 +19,7 @@ impl ReadyFile {
     /// it can be written.
     pub fn claim(path: &Path) -> Result<Self, Error> {
         let unfinished = PathBuf::from(format!("{}.new", path.display()));
-        fs::write(&unfinished, "").map_err(Error::file("write", path))?;
+        fs::write(&unfinished, "").map_err(Error::file("create", path))?;
         let claimed = Self { path: path.to_owned(), unfinished };
         match fs::remove_file(path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

@@ -7,7 +7,7 @@ use replay::machines;
 use replay::player::{self, Options, ReplayError};
 use replay::session::Session;
 
-use super::gnss::{print, progress};
+use super::gnss::{input::progress, print};
 use crate::cli::Replay;
 use crate::error::Error;
 

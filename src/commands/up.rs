@@ -159,7 +159,7 @@ fn keep(recorder: Recorder, file: &Path, never_began: bool) -> Result<(), Error>
 /// The source never opened, or nobody was told that we listen: what was recorded is of no use.
 fn never_began(done: &Result<(), Error>) -> bool {
     match done {
-        Err(Error::Source(error)) => error.kind() != rtk_reader::source::ErrorKind::Damaged,
+        Err(Error::Source(error)) => error.is_from_the_start(),
         done => done.is_err(),
     }
 }

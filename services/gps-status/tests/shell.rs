@@ -43,7 +43,7 @@ struct Service {
     clock: Clock,
     stop: CancellationToken,
     recorded: std::sync::mpsc::Receiver<Tapped>,
-    runner: tokio::task::JoinHandle<serde_json::Value>,
+    runner: tokio::task::JoinHandle<Value>,
 }
 
 impl Service {

@@ -62,7 +62,7 @@ pub struct Bench {
     pub clock: Clock,
     pub stop: CancellationToken,
     pub events: Receiver<Event>,
-    pub runner: JoinHandle<serde_json::Value>,
+    pub runner: JoinHandle<Value>,
     pub server: JoinHandle<()>,
 }
 

@@ -33,6 +33,17 @@ impl Gnss {
     }
 }
 
+impl Gnss {
+    /// It doesn't wait for whoever takes its bytes: not a capture, nothing made up.
+    pub fn is_live(&self) -> bool {
+        match self {
+            Self::Reader(Spec::Path(path)) => !path.is_file(),
+            Self::Reader(_) | Self::Feed => true,
+            Self::Scenario(_) => false,
+        }
+    }
+}
+
 /// Reads a source until it ends, fails at its start, or is stopped.
 pub async fn run(
     gnss: Gnss,

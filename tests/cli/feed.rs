@@ -72,6 +72,7 @@ fn a_service_that_is_restarted_is_found_again() {
     feeder.signal(Signal::SIGINT);
     let (status, said) = feeder.end();
     assert_eq!(status.code(), Some(0), "{said}");
+    up.console().until(|status| status["connected"] == false);
 }
 
 #[test]
@@ -87,4 +88,23 @@ fn a_service_with_a_receiver_of_its_own_takes_no_feed() {
             up.address
         )
     );
+}
+
+#[test]
+fn a_capture_waits_for_its_service() {
+    let up = Up::new(&["--gnss", "feed"]);
+    let address = up.address.clone();
+    up.program.signal(Signal::SIGTERM);
+    up.program.end();
+    let scenario = ["--gnss", "scenario:duration=120,survey=20", "--rate", "max", "--once"];
+    let mut feeder = feed(&address, &scenario);
+    feeder.hear("can't be reached");
+    let port = address.rsplit(':').next().expect("a port");
+    let up = Up::new(&["--gnss", "feed", "--gps-status-port", port]);
+    let (status, said) = feeder.end();
+    assert_eq!(status.code(), Some(0), "{said}");
+    let told = up.console().until(|status| status["connected"] == false && status["lastUpdate"] != 0);
+    let types = told["rtcmMessages"].as_array().expect("a list");
+    let arp = types.iter().find(|row| row["type"] == 1005).expect("the station");
+    assert!(arp["count"].as_u64() > Some(90), "all of two minutes but the survey-in: {arp}");
 }

@@ -1,5 +1,8 @@
 //! `depot gnss feed --to URL`: streams a receiver's bytes, with their receive times, to a gps-status on
 //! another machine, and reconnects for ever.
+//!
+//! While the service is away a live receiver is read on, and the newest [`BACKLOG_FRAMES`] frames wait; a
+//! capture waits itself. What was on its way when a connection broke is lost.
 
 use std::collections::VecDeque;
 use std::process::ExitCode;
@@ -9,7 +12,9 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use futures_util::{SinkExt, StreamExt};
 use rtk_reader::source::Event;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::{self, Message, protocol::frame::coding::CloseCode};
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use wire::feed::FeedFrame;
 
@@ -21,6 +26,8 @@ use crate::source::{self, Gnss};
 const BACKLOG_FRAMES: usize = 1024;
 /// A connection attempt, or a frame, takes no longer; then the connection counts as lost.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// A service that hasn't said a word for so long is gone, whatever TCP thinks: it pings every 30 s.
+const SILENCE: Duration = Duration::from_secs(75);
 /// Between attempts; doubled from the first to the last.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
 
@@ -47,16 +54,15 @@ pub enum FeedError {
 pub async fn run(args: Feed) -> Result<ExitCode, Error> {
     let url = websocket_url(&args.to)?;
     let gnss = Gnss::parse(&args.gnss)?;
+    let live = gnss.is_live();
     let stop = kit::shutdown::on_signals().map_err(Error::Start)?;
     let (sender, events) = mpsc::channel(rtk_reader::source::QUEUE_EVENTS);
     let clock = kit::clock::Clock::start();
     let reading = source::run(gnss, &args.source, clock, sender, stop.clone());
-    let feeding = Feeder { url, backlog: VecDeque::new(), dropped: 0, opened: None }.run(events);
-    tokio::select! {
-        // The reader ends first with an error, or together with the feeder, which then drains its backlog.
-        result = async { tokio::try_join!(reading, feeding) } => result.map(|_| ExitCode::SUCCESS),
-        () = stop.cancelled() => Ok(ExitCode::SUCCESS),
-    }
+    let feeder = Feeder { url, live, stop: stop.clone(), backlog: VecDeque::new(), dropped: 0, opened: None };
+    // The reader ends first, with an error or at its end; the feeder then sends what waits.
+    tokio::try_join!(reading, feeder.run(events))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn websocket_url(to: &str) -> Result<String, FeedError> {
@@ -71,6 +77,9 @@ fn websocket_url(to: &str) -> Result<String, FeedError> {
 
 struct Feeder {
     url: String,
+    /// The source doesn't wait: what isn't taken is lost.
+    live: bool,
+    stop: CancellationToken,
     backlog: VecDeque<FeedFrame>,
     dropped: u64,
     /// The newest `Opened`, said again on every new connection.
@@ -97,7 +106,8 @@ impl Feeder {
             loop {
                 tokio::select! {
                     () = &mut again => break,
-                    Some(event) = events.recv() => self.queue(event),
+                    () = self.stop.cancelled() => return Ok(()),
+                    Some(event) = events.recv(), if self.live => self.queue(event),
                 }
             }
             wait = (wait * 2).min(BACKOFF.1);
@@ -120,7 +130,8 @@ impl Feeder {
         FeedError::Refused { url: self.url.clone(), reason }
     }
 
-    /// Sends until the socket fails (false) or the source has ended and all is sent (true).
+    /// Sends until the socket fails (false), or we are to stop, or the source has ended and all is sent (true).
+    #[expect(clippy::disallowed_methods, reason = "tokio's clock, for its own timer")]
     async fn stream(
         &mut self,
         socket: Socket,
@@ -128,6 +139,8 @@ impl Feeder {
     ) -> Result<bool, FeedError> {
         info!(url = self.url, "feeding");
         let (mut sink, mut answers) = socket.split();
+        let silent_at = tokio::time::sleep(SILENCE);
+        tokio::pin!(silent_at);
         let told = matches!(self.backlog.front(), Some(FeedFrame::Opened { .. }));
         if let Some(opened) = self.opened.clone().filter(|_| !told) {
             self.backlog.push_front(opened);
@@ -151,14 +164,28 @@ impl Feeder {
                         return Ok(true);
                     }
                 },
-                answer = answers.next() => match answer {
-                    Some(Ok(Message::Text(text))) => warn!(%text, "gps-status answered"),
-                    Some(Ok(Message::Close(Some(close)))) if close.code == CloseCode::Policy => {
-                        return Err(self.refused(close.reason.to_string()));
+                answer = answers.next() => {
+                    silent_at.as_mut().reset(Instant::now() + SILENCE);
+                    match answer {
+                        Some(Ok(Message::Text(text))) => warn!(%text, "gps-status answered"),
+                        Some(Ok(Message::Close(Some(close)))) if close.code == CloseCode::Policy => {
+                            return Err(self.refused(close.reason.to_string()));
+                        }
+                        Some(Ok(_)) => {}
+                        Some(Err(_)) | None => return Ok(false),
                     }
-                    Some(Ok(_)) => {}
-                    Some(Err(_)) | None => return Ok(false),
                 },
+                () = &mut silent_at => {
+                    warn!(url = self.url, silence_s = SILENCE.as_secs(), "gps-status is silent; connecting anew");
+                    return Ok(false);
+                }
+                () = self.stop.cancelled() => {
+                    let closed = FeedFrame::Closed { reason: "the feeder was stopped".into() };
+                    let text = serde_json::to_string(&closed).unwrap_or_default();
+                    let leave = async { sink.feed(Message::text(text)).await?; sink.close().await };
+                    let _ = tokio::time::timeout(PATIENCE, leave).await;
+                    return Ok(true);
+                }
             }
         }
     }

@@ -53,7 +53,7 @@ pub enum Serve {
 #[command(after_long_help = EXIT_CODES)]
 pub struct Up {
     /// Where the receiver's bytes come from: a device, `auto` (the one u-blox on USB), a capture file,
-    /// tcp://HOST:PORT, - (standard input), feed (`depot gnss feed` on another machine), or
+    /// tcp://HOST:PORT, - (standard input), feed (`depot gnss feed` on another machine; whoever reaches the port may), or
     /// scenario[:seed=1,rate=1,…] (made up)
     #[arg(long, env = "DEPOT_GNSS", default_value = "auto", value_name = "SOURCE")]
     pub gnss: String,
@@ -98,13 +98,13 @@ pub struct SourceArgs {
     pub baud: Option<u32>,
     /// Write nothing to a serial port: by default a u-blox is asked for what it doesn't say by itself (model,
     /// antenna, survey-in, satellites)
-    #[arg(long, env = "DEPOT_NO_POLL")]
+    #[arg(long, env = "DEPOT_NO_POLL", value_parser = clap::builder::BoolishValueParser::new())]
     pub no_poll: bool,
     /// How fast a capture is played: 1 as it was received, N times that, or max
     #[arg(long, env = "DEPOT_RATE", default_value = "1", value_parser = parse_rate, value_name = "1|N|max")]
     pub rate: Rate,
     /// End with exit code 0 when the capture ends, instead of playing it again
-    #[arg(long, env = "DEPOT_ONCE")]
+    #[arg(long, env = "DEPOT_ONCE", value_parser = clap::builder::BoolishValueParser::new())]
     pub once: bool,
 }
 

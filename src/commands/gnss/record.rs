@@ -44,11 +44,13 @@ pub async fn run(args: Record) -> Result<ExitCode, Error> {
         () = crate::commands::after(args.for_) => Ok(()),
     };
     let bytes = files.bytes;
-    if read.is_err() && bytes == 0 {
+    if bytes == 0 {
         files.discard();
-    } else {
-        files.flush()?;
+        read?;
+        info!("nothing came, so nothing was kept");
+        return Ok(ExitCode::SUCCESS);
     }
+    files.flush()?;
     read?;
     info!(bytes, file = %args.file.display(), "recorded");
     Ok(ExitCode::SUCCESS)

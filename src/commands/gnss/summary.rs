@@ -57,7 +57,8 @@ struct Scan {
     seen: BTreeMap<MessageId, Seen>,
     undecodable: u64,
     position: Option<Position>,
-    station: Option<Station>,
+    /// The last ARP.
+    station: Option<rtcm::Station>,
 }
 
 /// When a message was seen, on the stream's own time line.
@@ -93,26 +94,54 @@ impl Scan {
         match message {
             Message::Nmea(sentence) => match &sentence.body {
                 nmea::Body::Gga(gga) if gga.quality > 0 => {
-                    if let (Some(latitude), Some(longitude)) = (gga.latitude_deg, gga.longitude_deg) {
-                        self.position = Some(Position { latitude, longitude, altitude_m: gga.altitude_m });
-                    }
+                    self.at(Fineness::Gga, gga.latitude_deg, gga.longitude_deg, gga.altitude_m);
+                }
+                nmea::Body::Gns(gns) => {
+                    self.at(Fineness::Gns, gns.latitude_deg, gns.longitude_deg, gns.altitude_m);
+                }
+                nmea::Body::Rmc(rmc) if rmc.valid => {
+                    self.at(Fineness::Flat, rmc.latitude_deg, rmc.longitude_deg, None);
+                }
+                nmea::Body::Gll(gll) if gll.valid => {
+                    self.at(Fineness::Flat, gll.latitude_deg, gll.longitude_deg, None);
                 }
                 nmea::Body::Malformed { .. } => self.undecodable += 1,
                 _ => {}
             },
-            Message::Ubx(ubx::Packet::NavPvt(pvt)) if pvt.fix_ok => {
-                let (latitude, longitude) = (pvt.latitude_deg, pvt.longitude_deg);
-                self.position = Some(Position { latitude, longitude, altitude_m: Some(pvt.altitude_m) });
-            }
-            Message::Ubx(ubx::Packet::Malformed { .. }) => self.undecodable += 1,
-            Message::Ubx(_) => {}
-            Message::Rtcm(message) => match &message.body {
-                rtcm::Body::Station(station) => {
-                    self.station = Some(Station { id: station.station_id, ecef_m: station.ecef_m });
+            Message::Ubx(packet) => match packet {
+                ubx::Packet::NavPvt(pvt) if pvt.fix_ok => {
+                    self.at(
+                        Fineness::Pvt,
+                        Some(pvt.latitude_deg),
+                        Some(pvt.longitude_deg),
+                        Some(pvt.altitude_m),
+                    );
                 }
+                ubx::Packet::NavHpposllh(hp) if !hp.invalid => {
+                    self.at(Fineness::Hp, Some(hp.latitude_deg), Some(hp.longitude_deg), Some(hp.altitude_m));
+                }
+                ubx::Packet::Malformed { .. } => self.undecodable += 1,
+                _ => {}
+            },
+            Message::Rtcm(message) => match &message.body {
+                rtcm::Body::Station(station) => self.station = Some(station.clone()),
                 rtcm::Body::Malformed { .. } => self.undecodable += 1,
                 _ => {}
             },
+        }
+    }
+
+    /// The finest position there is, and of those the last.
+    fn at(
+        &mut self,
+        fineness: Fineness,
+        latitude: Option<f64>,
+        longitude: Option<f64>,
+        altitude_m: Option<f64>,
+    ) {
+        let (Some(latitude_deg), Some(longitude_deg)) = (latitude, longitude) else { return };
+        if self.position.as_ref().is_none_or(|position| position.fineness <= fineness) {
+            self.position = Some(Position { fineness, latitude_deg, longitude_deg, altitude_m });
         }
     }
 
@@ -139,7 +168,7 @@ impl Scan {
             total_bytes,
             undecodable: self.undecodable,
             position: self.position,
-            station: self.station,
+            station: self.station.clone(),
             failures,
             counts,
         }
@@ -158,7 +187,8 @@ struct Report {
     undecodable: u64,
     failures: Failures,
     position: Option<Position>,
-    station: Option<Station>,
+    /// The last ARP.
+    station: Option<rtcm::Station>,
 }
 
 #[derive(Serialize)]
@@ -178,19 +208,25 @@ struct Failures {
     oversize: u64,
 }
 
-/// The last one with a fix.
-#[derive(Clone, Copy, Serialize)]
-struct Position {
-    latitude: f64,
-    longitude: f64,
-    altitude_m: Option<f64>,
+/// Which message a position is from, the coarsest first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Fineness {
+    /// RMC, GLL: no height.
+    Flat,
+    Gns,
+    Gga,
+    Pvt,
+    Hp,
 }
 
-/// The last ARP.
 #[derive(Clone, Copy, Serialize)]
-struct Station {
-    id: u16,
-    ecef_m: [f64; 3],
+struct Position {
+    #[serde(skip)]
+    fineness: Fineness,
+    latitude_deg: f64,
+    longitude_deg: f64,
+    /// Above mean sea level.
+    altitude_m: Option<f64>,
 }
 
 impl Report {
@@ -217,13 +253,20 @@ impl Report {
              {false_starts} cut off, {oversize} too long; {} good frames that make no sense",
             self.counts.unframed_bytes, self.counts.unframed_runs, self.undecodable
         );
-        if let Some(Position { latitude, longitude, altitude_m }) = self.position {
+        if let Some(Position { latitude_deg, longitude_deg, altitude_m, .. }) = self.position {
             let altitude =
                 altitude_m.map_or_else(String::new, |m| format!(", {m:.3} m above mean sea level"));
-            let _ = writeln!(text, "position: {latitude:.8}, {longitude:.8}{altitude}");
+            let _ = writeln!(text, "position: {latitude_deg:.8}, {longitude_deg:.8}{altitude}");
         }
-        if let Some(Station { id, ecef_m: [x, y, z] }) = self.station {
-            let _ = writeln!(text, "station {id}: ARP at ECEF {x:.4}, {y:.4}, {z:.4} m");
+        if let Some(station) = &self.station {
+            let (id, [x, y, z]) = (station.station_id, station.ecef_m);
+            let (latitude_deg, longitude_deg, height_m) =
+                (station.latitude_deg, station.longitude_deg, station.height_m);
+            let _ = writeln!(
+                text,
+                "station {id}: ARP at {latitude_deg:.8}, {longitude_deg:.8}, {height_m:.4} m above the ellipsoid \
+                 (ECEF {x:.4}, {y:.4}, {z:.4} m)"
+            );
         }
         text
     }

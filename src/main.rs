@@ -7,6 +7,7 @@ mod closing;
 mod commands;
 mod error;
 mod ready;
+mod service;
 mod settings;
 mod source;
 mod telemetry;

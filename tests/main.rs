@@ -1,5 +1,6 @@
 //! The whole program, from outside: what crosses more than one crate.
 
 mod cli;
+mod discovery;
 mod house;
 mod support;

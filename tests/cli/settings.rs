@@ -30,6 +30,8 @@ fn every_value_says_where_it_comes_from() {
     data = "depot-data"                                   # default
     host = "127.0.0.1"                                    # default
     gps-status-port = "3"                                 # flag
+    discovery-port = "4860"                               # default
+    # sessions-dir is not set                             # default
     allow-origin = "https://a.example,https://b.example"  # file depot.toml
     max-connections = "10000"                             # default
     shutdown-s = "5"                                      # default

@@ -25,7 +25,7 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run the depot: read a receiver or a capture, tell consoles, record
+    /// Run the depot: read a receiver or a capture, listen to rovers, tell consoles, record
     Up(Up),
     /// Run one service alone
     #[command(subcommand)]
@@ -46,6 +46,8 @@ pub enum Command {
 pub enum Serve {
     /// The base receiver's status, for consoles
     GpsStatus(Up),
+    /// Which rovers there are, for consoles, and their recorded sessions
+    Discovery(Up),
 }
 
 /// The settings of `up`, `serve` and `demo`. Each is a flag, an environment variable and a key of `--config`.
@@ -71,6 +73,12 @@ pub struct Up {
     /// Port of gps-status; 0 for any free one
     #[arg(long, env = "DEPOT_GPS_STATUS_PORT", default_value_t = gps_status::PORT, value_name = "PORT")]
     pub gps_status_port: u16,
+    /// Port of discovery; 0 for any free one
+    #[arg(long, env = "DEPOT_DISCOVERY_PORT", default_value_t = discovery::PORT, value_name = "PORT")]
+    pub discovery_port: u16,
+    /// Where the rovers' recorded sessions are; `sessions` in --data when left out
+    #[arg(long, env = "DEPOT_SESSIONS_DIR", value_name = "DIR")]
+    pub sessions_dir: Option<PathBuf>,
     /// Origin of a web console that may connect, as `https://console.example`; again for more. Loopback
     /// origins always may
     #[arg(long, env = "DEPOT_ALLOW_ORIGIN", value_delimiter = ',', value_name = "ORIGIN")]

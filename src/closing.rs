@@ -1,11 +1,18 @@
-//! What `depot up` says at its end: the last status in a few lines.
+//! What `depot up` says at its end: the last state of each service in a few lines.
 
 use std::fmt::Write as _;
 
+use wire::discovery::Rover;
 use wire::gps_status::{Errors, GpsStatus};
 
-/// The status for a person.
-pub fn text(status: &GpsStatus) -> String {
+/// discovery's rovers for a person.
+pub fn rovers(rovers: &[Rover]) -> String {
+    let online = rovers.iter().filter(|rover| rover.online).count();
+    format!("rovers     {} known, {online} online\n", rovers.len())
+}
+
+/// gps-status's status for a person.
+pub fn status(status: &GpsStatus) -> String {
     // Writing to a String can't fail.
     let mut text = String::new();
     let (mode, fix) = (word(status.mode), word(status.fix_quality));

@@ -7,6 +7,7 @@ mod closing;
 mod commands;
 mod error;
 mod ready;
+mod service;
 mod settings;
 mod source;
 mod telemetry;
@@ -14,14 +15,10 @@ mod telemetry;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match settings::load(std::env::args_os()) {
-        Ok(loaded) => {
-            let _logs = telemetry::start(&loaded.cli.log);
-            match commands::run(loaded) {
-                Ok(code) => code,
-                Err(error) => error.tell(),
-            }
-        }
-        Err(error) => error.tell(),
-    }
+    let result = settings::load(std::env::args_os()).and_then(|loaded| {
+        // The last log line is written before the error that ends the program.
+        let _logs = telemetry::start(&loaded.cli.log);
+        commands::run(loaded)
+    });
+    result.unwrap_or_else(|error| error.tell())
 }

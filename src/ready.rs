@@ -29,7 +29,8 @@ impl ReadyFile {
         }
     }
 
-    /// `{"gps-status":"http://127.0.0.1:4880"}`; whoever sees the file sees all of it.
+    /// `{"discovery":"http://127.0.0.1:4860","gps-status":"http://127.0.0.1:4880"}`; whoever sees the file sees
+    /// all of it.
     pub fn write(&mut self, services: &[(&'static str, SocketAddr)]) -> Result<(), Error> {
         let services: BTreeMap<_, _> =
             services.iter().map(|(name, address)| (name, format!("http://{address}"))).collect();

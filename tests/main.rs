@@ -1,6 +1,7 @@
 //! The whole program, from outside: what crosses more than one crate.
 
 mod cli;
+mod discovery;
 mod house;
 mod recording;
 mod sessions;

@@ -53,6 +53,9 @@ pub fn outputs(expected: &Output, found: &Output) -> Option<Mismatch> {
         ) => field("conn", conn, conn_found)
             .or_else(|| field("code", code, code_found))
             .or_else(|| field("reason", reason, reason_found)),
+        (Output::Join { conn, path }, Output::Join { conn: conn_found, path: path_found }) => {
+            field("conn", conn, conn_found).or_else(|| field("path", path, path_found))
+        }
         _ => Some(Mismatch {
             path: "kind".to_owned(),
             expected: Some(short(&crate::frame::output(expected))),
@@ -221,5 +224,7 @@ mod tests {
         let send = |key| Output::Send { conn: 1, text: "{}".into(), key };
         assert_eq!(outputs(&send(None), &send(Some(2))).unwrap().path, "key");
         assert_eq!(outputs(&send(None), &close(1, 1000)).unwrap().path, "kind");
+        let join = |path: &str| Output::Join { conn: 1, path: path.to_owned() };
+        assert_eq!(outputs(&join("/ws"), &join("/ws?delta=1")).unwrap().path, "path");
     }
 }

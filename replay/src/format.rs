@@ -71,7 +71,7 @@ pub enum Kind {
     InStopping,
     /// HTTP answers.
     OutHttp,
-    /// What WebSocket clients were told: send, publish, close.
+    /// What WebSocket clients were told: send, publish, close; and what they are to hear: join.
     OutWs,
     /// What only the session loops saw.
     SessionWs,
@@ -127,7 +127,9 @@ impl Kind {
             Body::In(Input::Timer) => Self::InTimer,
             Body::In(Input::Stopping) => Self::InStopping,
             Body::Out(Output::Http { .. }) => Self::OutHttp,
-            Body::Out(Output::Send { .. } | Output::Publish { .. } | Output::Close { .. }) => Self::OutWs,
+            Body::Out(
+                Output::Send { .. } | Output::Publish { .. } | Output::Close { .. } | Output::Join { .. },
+            ) => Self::OutWs,
             Body::Session(_) => Self::SessionWs,
             Body::Start(_) => Self::Start,
             Body::End(_) => Self::End,
@@ -188,7 +190,7 @@ impl Kind {
             Self::InTimer => schema::of::<Input>(&["timer"]),
             Self::InStopping => schema::of::<Input>(&["stopping"]),
             Self::OutHttp => schema::of::<Output>(&["http"]),
-            Self::OutWs => schema::of::<Output>(&["send", "publish", "close"]),
+            Self::OutWs => schema::of::<Output>(&["send", "publish", "close", "join"]),
             Self::SessionWs => schema::of::<kit::tap::SessionEvent>(&[]),
             Self::Start => schema::of::<kit::tap::Start>(&[]),
             Self::End => schema::of::<End>(&[]),

@@ -42,7 +42,9 @@ pub fn input_peer(input: &Input) -> Option<Peer> {
 pub fn output_peer(output: &Output) -> Peer {
     match output {
         Output::Http { id, .. } => Peer::Request(*id),
-        Output::Send { conn, .. } | Output::Close { conn, .. } => Peer::Conn(*conn),
+        Output::Send { conn, .. } | Output::Close { conn, .. } | Output::Join { conn, .. } => {
+            Peer::Conn(*conn)
+        }
         Output::Publish { path, .. } => Peer::Path(path.clone()),
     }
 }
@@ -91,6 +93,7 @@ pub fn output(output: &Output) -> String {
         Output::Http { status, body, .. } => format!("out http {peer} {status} {body}"),
         Output::Send { text, .. } | Output::Publish { text, .. } => format!("out ws   {peer} {text}"),
         Output::Close { code, reason, .. } => format!("out ws   {peer} close {code} {reason}"),
+        Output::Join { path, .. } => format!("out ws   {peer} hears {path}"),
     }
 }
 

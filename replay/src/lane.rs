@@ -314,6 +314,10 @@ fn digest(hash: &mut Sha256, output: &Output) {
             text(reason);
             [4, *conn, u64::from(*code), 0]
         }
+        Output::Join { conn, path } => {
+            text(path);
+            [5, *conn, 0, 0]
+        }
     };
     numbers.iter().for_each(|number| hash.update(number.to_le_bytes()));
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use super::{block_on, gnss::print, replay, up};
 use crate::cli::Demo;
 use crate::error::Error;
+use crate::service::Service;
 
 /// Ends on Ctrl-C or after `--for`.
 pub fn run(args: Demo) -> Result<ExitCode, Error> {
@@ -17,7 +18,7 @@ pub fn run(args: Demo) -> Result<ExitCode, Error> {
         std::fs::create_dir_all(folder).map_err(Error::file("create", folder))?;
     }
     settings.record = Some(file.clone());
-    let code = block_on(up::run(settings, args.for_))?;
+    let code = block_on(up::run(settings, &Service::ALL, args.for_))?;
     if code != ExitCode::SUCCESS {
         return Ok(code);
     }

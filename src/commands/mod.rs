@@ -11,13 +11,15 @@ use std::time::Duration;
 
 use crate::cli::{Command, Gnss, Serve};
 use crate::error::Error;
+use crate::service::Service;
 use crate::settings::Loaded;
 
 /// Runs what the command line says.
 pub fn run(loaded: Loaded) -> Result<ExitCode, Error> {
     match loaded.cli.command {
-        // gps-status is the only service yet, so `up` and `serve gps-status` are one.
-        Command::Up(args) | Command::Serve(Serve::GpsStatus(args)) => block_on(up::run(args, None)),
+        Command::Up(args) => block_on(up::run(args, &Service::ALL, None)),
+        Command::Serve(Serve::GpsStatus(args)) => block_on(up::run(args, &[Service::GpsStatus], None)),
+        Command::Serve(Serve::Discovery(args)) => block_on(up::run(args, &[Service::Discovery], None)),
         Command::Demo(args) => demo::run(args),
         Command::Replay(args) => replay::run(&args),
         Command::Gnss(Gnss::Ports(args)) => gnss::ports::run(&args),

@@ -1,38 +1,36 @@
-//! `depot up`: reads the receiver, serves its status, records.
+//! `depot up`: reads the receiver, runs the services, records.
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use gps_status::{Config, Source, routes};
+use futures_util::future::select_all;
+use gps_status::routes;
 use kit::clock::Clock;
 use kit::origin::Origins;
-use kit::runner::{Handle, RunnerLimits};
-use kit::serve::{ServeLimits, serve};
-use kit::session::SessionLimits;
+use kit::runner::Handle;
 use kit::tap::Tap;
-use kit::web::Web;
 use replay::recorder::{About, Recorder};
 use rtk_reader::source::QUEUE_EVENTS;
-use tokio::net::TcpListener;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::{after, gnss::print};
 use crate::cli::Up;
-use crate::closing;
 use crate::error::Error;
 use crate::ready::ReadyFile;
+use crate::service::{Running, Service, Shared};
 use crate::source::{self, Gnss};
 
-/// Runs until Ctrl-C, the end of a capture played once, or `limit`.
-pub async fn run(args: Up, limit: Option<Duration>) -> Result<ExitCode, Error> {
+/// Runs these services until Ctrl-C, the end of a capture played once, or `limit`.
+pub async fn run(args: Up, services: &[Service], limit: Option<Duration>) -> Result<ExitCode, Error> {
     let gnss = Gnss::parse(&args.gnss)?;
     let origins = Origins::new(&args.allow_origin)?;
-    let (listener, address) = listen(&args).await?;
+    let mut listening = Vec::new();
+    for service in services {
+        listening.push((*service, service.listen(&args).await?));
+    }
     let mut ready = args.ready_file.as_deref().map(ReadyFile::claim).transpose()?;
     let stop = kit::shutdown::on_signals().map_err(Error::Start)?;
     let clock = Clock::start();
@@ -44,96 +42,56 @@ pub async fn run(args: Up, limit: Option<Duration>) -> Result<ExitCode, Error> {
         None => (None, Tap::off()),
     };
 
-    let config = Config { source: if matches!(gnss, Gnss::Feed) { Source::Feed } else { Source::Local } };
-    let depot = Depot::start(&args, &config, origins, tap, clock, &stop, listener);
-    info!(status = %format!("http://{address}/status"), consoles = %format!("ws://{address}/ws"), "gps-status listens");
-    let listening = ready.as_mut().map_or(Ok(()), |ready| ready.write(&[(gps_status::SERVICE, address)]));
-    let done = match listening {
+    let shared =
+        Shared { args: &args, feed: matches!(gnss, Gnss::Feed), origins, tap, clock, stop: stop.clone() };
+    let running: Vec<Running> = listening.into_iter().map(|(which, at)| shared.start(which, at)).collect();
+    // The recording ends when nobody can add to it.
+    drop(shared);
+    let addresses: Vec<_> = running.iter().map(|service| (service.name(), service.address)).collect();
+    let done = match ready.as_mut().map_or(Ok(()), |ready| ready.write(&addresses)) {
         Ok(()) => tokio::select! {
-            result = read(gnss, &args, clock, &depot.handle, &stop) => result,
+            result = read(gnss, &args, clock, receiver(&running), &stop) => result,
             () = stop.cancelled() => Ok(()),
             () = after(limit) => Ok(()),
-            () = depot.handle.gone() => Ok(()),
+            // It says why when it is waited for.
+            _ = select_all(running.iter().map(|service| Box::pin(service.handle.gone()))) => Ok(()),
         },
         Err(error) => Err(error),
     };
     drop(ready);
     stop.cancel();
-    let state = depot.ended().await;
+    let mut closing: Result<String, Error> = Ok(String::new());
+    for service in running {
+        let text = service.ended().await;
+        closing = closing.and_then(|before| Ok(before + &text?));
+    }
     if let (Some(recorder), Some(file)) = (recorder, args.record.as_deref()) {
         // It waits for its thread.
         tokio::task::block_in_place(|| keep(recorder, file, never_began(&done)))?;
     }
     done?;
-    if let Ok(status) = serde_json::from_value(state?) {
-        print(&closing::text(&status))?;
-    }
+    print(&closing?)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// The running services.
-struct Depot {
-    handle: Handle,
-    runner: JoinHandle<serde_json::Value>,
-    server: JoinHandle<()>,
+/// Who is told what the receiver says.
+fn receiver(running: &[Running]) -> Option<&Handle> {
+    running.iter().find(|running| running.service == Service::GpsStatus).map(|running| &running.handle)
 }
 
-impl Depot {
-    fn start(
-        args: &Up,
-        config: &Config,
-        origins: Origins,
-        tap: Tap,
-        clock: Clock,
-        stop: &CancellationToken,
-        listener: TcpListener,
-    ) -> Self {
-        let deadline = Duration::from_secs(args.shutdown_s);
-        let version = env!("CARGO_PKG_VERSION");
-        let limits = RunnerLimits { shutdown: deadline, ..RunnerLimits::default() };
-        let (handle, runner) = routes::start(config, version, args.seed, &tap, clock, limits, stop.clone());
-        let sessions = SessionLimits { max_sessions: args.max_connections, ..SessionLimits::default() };
-        let router = routes::router(&Web::new(handle.clone(), origins, sessions));
-        let limits = ServeLimits { shutdown: deadline, ..ServeLimits::default() };
-        let server = tokio::spawn(serve(listener, router, stop.clone(), limits));
-        Self { handle, runner, server }
-    }
-
-    /// The last state, within the deadline both were given.
-    async fn ended(self) -> Result<serde_json::Value, Error> {
-        drop(self.handle);
-        let (state, served) = tokio::join!(self.runner, self.server);
-        let failed = |source| Error::Service { service: gps_status::SERVICE, source };
-        served.map_err(failed)?;
-        state.map_err(failed)
-    }
-}
-
-/// Carries the receiver's bytes to gps-status until they end.
+/// Carries the receiver's bytes to gps-status until they end; without gps-status, nothing for ever.
 async fn read(
     gnss: Gnss,
     args: &Up,
     clock: Clock,
-    handle: &Handle,
+    handle: Option<&Handle>,
     stop: &CancellationToken,
 ) -> Result<(), Error> {
+    let Some(handle) = handle else { return std::future::pending().await };
     let (sender, mut events) = mpsc::channel(QUEUE_EVENTS);
     let reading = source::run(gnss, &args.source, clock, sender, stop.clone());
     let (read, _) = tokio::join!(reading, routes::pump(handle, &mut events));
     read
-}
-
-async fn listen(args: &Up) -> Result<(TcpListener, SocketAddr), Error> {
-    let address = SocketAddr::new(args.host, args.gps_status_port);
-    let failed = |source| Error::Listen {
-        address: address.to_string(),
-        service: gps_status::SERVICE,
-        flag: "gps-status-port",
-        source,
-    };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
-    let address = listener.local_addr().map_err(Error::Start)?;
-    Ok((listener, address))
 }
 
 fn record(file: &Path, args: &Up, clock: Clock) -> Result<(Recorder, Tap), Error> {

@@ -8,6 +8,7 @@ fn config(toml: &str, set_up: impl FnOnce(&mut std::process::Command)) -> (Optio
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("depot.toml"), toml).expect("written");
     let mut command = depot();
+    command.env_remove("DEPOT_DISCOVERY_PORT");
     command.current_dir(folder.path()).args(["config", "--config", "depot.toml"]);
     set_up(&mut command);
     let output = command.output().expect("depot runs");
@@ -32,6 +33,8 @@ fn every_value_says_where_it_comes_from() {
     data = "depot-data"                                   # default
     host = "127.0.0.1"                                    # default
     gps-status-port = "3"                                 # flag
+    discovery-port = "4860"                               # default
+    # sessions-dir is not set                             # default
     allow-origin = "https://a.example,https://b.example"  # file depot.toml
     max-connections = "10000"                             # default
     shutdown-s = "5"                                      # default

@@ -27,6 +27,8 @@ pub fn depot() -> Command {
             command.env_remove(name);
         }
     }
+    // Tests run side by side, and few are about discovery: those name another port, or this one again.
+    command.env("DEPOT_DISCOVERY_PORT", "0");
     command
 }
 

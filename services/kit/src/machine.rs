@@ -155,7 +155,7 @@ pub enum Output {
     },
     /// A text frame for every connection of a path: serialised once, shared by all.
     Publish {
-        /// Every open connection that was accepted at this path.
+        /// Every open connection that was accepted at this path, or has joined it.
         path: String,
         /// JSON text.
         #[schemars(with = "String")]
@@ -173,6 +173,14 @@ pub enum Output {
         code: u16,
         /// At most 123 bytes.
         reason: String,
+    },
+    /// From now on a connection hears what is published at another path than the one it was accepted at: those
+    /// that asked for the same thing in another form share one text, too.
+    Join {
+        /// The connection.
+        conn: ConnId,
+        /// Any text; one that no socket is accepted at is heard by those that joined it alone.
+        path: String,
     },
 }
 

@@ -93,7 +93,8 @@ impl Origins {
         CorsLayer::new()
             .allow_origin(AllowOrigin::predicate(move |origin, _| origins.allows(origin)))
             .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
-            .allow_headers([header::CONTENT_TYPE])
+            .allow_headers([header::CONTENT_TYPE, header::RANGE, header::IF_NONE_MATCH, header::IF_RANGE])
+            .expose_headers([header::ACCEPT_RANGES, header::CONTENT_RANGE, header::ETAG])
             .max_age(PREFLIGHT_MAX_AGE)
     }
 }

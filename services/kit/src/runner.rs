@@ -443,6 +443,11 @@ impl Actor {
                         open.outbox.close(code, &reason);
                     }
                 }
+                Output::Join { conn, path } => {
+                    if let Some(Conn { outbox, .. }) = self.conns.remove(conn) {
+                        self.conns.insert(conn, &path, outbox);
+                    }
+                }
             }
         }
         self.out = out;
@@ -461,7 +466,7 @@ fn push(conn: ConnId, outbox: &Outbox, frame: OutFrame, counted: Counted) {
     }
 }
 
-/// The open connections, each also by its path.
+/// The open connections, each also by the path it hears.
 #[derive(Default)]
 struct Conns {
     all: BTreeMap<ConnId, Conn>,
@@ -491,14 +496,15 @@ impl Conns {
         self.all.insert(conn, Conn { path: path.to_owned(), outbox });
     }
 
-    fn remove(&mut self, conn: ConnId) {
-        let Some(Conn { path, .. }) = self.all.remove(&conn) else { return };
-        if let Some(there) = self.by_path.get_mut(&path) {
+    fn remove(&mut self, conn: ConnId) -> Option<Conn> {
+        let removed = self.all.remove(&conn)?;
+        if let Some(there) = self.by_path.get_mut(&removed.path) {
             there.remove(&conn);
             if there.is_empty() {
-                self.by_path.remove(&path);
+                self.by_path.remove(&removed.path);
             }
         }
+        Some(removed)
     }
 }
 

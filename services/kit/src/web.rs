@@ -10,7 +10,7 @@ use axum::{
         rejection::{BytesRejection, FailedToBufferBody},
         ws::WebSocketUpgrade,
     },
-    http::{Method, header, request::Parts},
+    http::{Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
     routing::{MethodRouter, any},
 };
@@ -86,6 +86,13 @@ impl Web {
         let body = read_body(request).await?;
         let query = uri.query().unwrap_or_default();
         let (status, body) = self.handle.http(method.as_str(), &path, query, body).await;
+        if status.is_client_error() {
+            // A machine keeps no log; what is not there is asked for every day.
+            match status {
+                StatusCode::NOT_FOUND => tracing::debug!(%method, path = &*path, body, "not found"),
+                _ => tracing::info!(%method, path = &*path, %status, body, "refused a request"),
+            }
+        }
         Ok(json_response(status, body))
     }
 

@@ -55,6 +55,24 @@ async fn a_publication_reaches_its_path_only() {
 }
 
 #[tokio::test]
+async fn who_joins_a_path_hears_it_instead_of_its_own() {
+    let bench = Bench::start().await;
+    let mut console = bench.connect("/ws").await;
+    let mut other = bench.connect("/other").await;
+    assert_eq!((console.number().await, other.number().await), (0, 0));
+    other.send(r#"{"join":"/ws"}"#).await;
+    other.send(r#"{"set":5}"#).await;
+    assert_eq!((console.number().await, other.number().await), (5, 5));
+    console.send(r#"{"join":"nowhere"}"#).await;
+    console.send(r#"{"set":6}"#).await;
+    assert_eq!(other.number().await, 6);
+    console.send("?").await;
+    assert_eq!(console.json().await["type"], "error", "the next thing it hears is the answer to its own");
+    drop((console, other));
+    bench.finish().await;
+}
+
+#[tokio::test]
 async fn the_stream_and_the_timer_reach_the_machine() {
     let bench = Bench::start().await;
     let mut console = bench.connect("/ws").await;

@@ -45,6 +45,8 @@ impl Toy {
         } else if let Some(code) = command["close"].as_u64() {
             let code = u16::try_from(code).unwrap();
             out.push(Output::Close { conn, code, reason: "as you wish".into() });
+        } else if let Some(path) = command["join"].as_str() {
+            out.push(Output::Join { conn, path: path.into() });
         } else if let Some(bytes) = command["huge"].as_u64() {
             let text = "x".repeat(usize::try_from(bytes).unwrap()).into();
             out.push(Output::Send { conn, text, key: None });

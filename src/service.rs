@@ -1,0 +1,143 @@
+//! The services: which there are, and how each is started. They share a clock, a tap and a stop.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use kit::clock::Clock;
+use kit::origin::Origins;
+use kit::runner::{Handle, RunnerLimits};
+use kit::serve::{ServeLimits, serve};
+use kit::session::SessionLimits;
+use kit::tap::Tap;
+use kit::web::Web;
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use crate::cli::Up;
+use crate::closing;
+use crate::error::Error;
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// A service of the depot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// The receiver's status.
+    GpsStatus,
+    /// Who is there.
+    Discovery,
+}
+
+impl Service {
+    /// Those `depot up` runs.
+    pub const ALL: [Self; 2] = [Self::GpsStatus, Self::Discovery];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::GpsStatus => gps_status::SERVICE,
+            Self::Discovery => discovery::SERVICE,
+        }
+    }
+
+    /// Binds its port.
+    pub async fn listen(self, args: &Up) -> Result<(TcpListener, SocketAddr), Error> {
+        let (port, flag) = match self {
+            Self::GpsStatus => (args.gps_status_port, "gps-status-port"),
+            Self::Discovery => (args.discovery_port, "discovery-port"),
+        };
+        let address = SocketAddr::new(args.host, port);
+        let failed =
+            |source| Error::Listen { address: address.to_string(), service: self.name(), flag, source };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(Error::Start)?;
+        Ok((listener, address))
+    }
+}
+
+/// What all services share.
+pub struct Shared<'a> {
+    pub args: &'a Up,
+    /// Another machine reads the receiver.
+    pub feed: bool,
+    pub origins: Origins,
+    pub tap: Tap,
+    pub clock: Clock,
+    pub stop: CancellationToken,
+}
+
+impl Shared<'_> {
+    /// Starts a service on its port.
+    pub fn start(&self, service: Service, (listener, address): (TcpListener, SocketAddr)) -> Running {
+        let (handle, runner) = self.start_machine(service);
+        let sessions = SessionLimits { max_sessions: self.args.max_connections, ..SessionLimits::default() };
+        let web = Web::new(handle.clone(), self.origins.clone(), sessions);
+        let router = match service {
+            Service::GpsStatus => gps_status::routes::router(&web),
+            Service::Discovery => {
+                let sessions_dir = self.args.sessions_dir.clone();
+                discovery::routes::router(
+                    &web,
+                    sessions_dir.unwrap_or_else(|| self.args.data.join("sessions")),
+                )
+            }
+        };
+        let limits = ServeLimits { shutdown: self.deadline(), ..ServeLimits::default() };
+        let server = tokio::spawn(serve(listener, router, self.stop.clone(), limits));
+        info!(http = %format!("http://{address}"), consoles = %format!("ws://{address}/ws"), "{} listens", service.name());
+        Running { service, address, handle, runner, server }
+    }
+
+    fn start_machine(&self, service: Service) -> (Handle, JoinHandle<Value>) {
+        let (seed, tap, clock, stop) = (self.args.seed, &self.tap, self.clock, self.stop.clone());
+        let limits = RunnerLimits { shutdown: self.deadline(), ..RunnerLimits::default() };
+        match service {
+            Service::GpsStatus => {
+                let source = if self.feed { gps_status::Source::Feed } else { gps_status::Source::Local };
+                let config = gps_status::Config { source };
+                gps_status::routes::start(&config, VERSION, seed, tap, clock, limits, stop)
+            }
+            Service::Discovery => {
+                let config = discovery::Config::default();
+                discovery::routes::start(&config, VERSION, seed, tap, clock, limits, stop)
+            }
+        }
+    }
+
+    fn deadline(&self) -> Duration {
+        Duration::from_secs(self.args.shutdown_s)
+    }
+}
+
+/// A service that runs.
+pub struct Running {
+    pub service: Service,
+    pub address: SocketAddr,
+    pub handle: Handle,
+    runner: JoinHandle<Value>,
+    server: JoinHandle<()>,
+}
+
+impl Running {
+    pub fn name(&self) -> &'static str {
+        self.service.name()
+    }
+
+    /// Its last state, for a person, within the deadline it was given. A panic is an error.
+    pub async fn ended(self) -> Result<String, Error> {
+        drop(self.handle);
+        let (state, served) = tokio::join!(self.runner, self.server);
+        let failed = |source| Error::Service { service: self.service.name(), source };
+        served.map_err(failed)?;
+        let state = state.map_err(failed)?;
+        let text = match self.service {
+            Service::GpsStatus => serde_json::from_value(state).map(|status| closing::status(&status)),
+            Service::Discovery => {
+                serde_json::from_value::<Vec<_>>(state).map(|rovers| closing::rovers(&rovers))
+            }
+        };
+        Ok(text.unwrap_or_default())
+    }
+}

@@ -80,7 +80,7 @@ async fn measure(rovers: usize, consoles: usize, seconds: u64, query: &str, in_p
     let (handle, _) = routes::start(&Config::default(), "0", 1, &Tap::off(), clock, limits, stop.clone());
     let web = Web::new(handle, Origins::default(), SessionLimits::default());
     let router = routes::router(&web, PathBuf::from("nowhere"));
-    tokio::spawn(serve(listener, router, stop.clone(), Duration::from_secs(1)));
+    tokio::spawn(serve(listener, router, stop.clone(), ServeLimits::default()));
 
     let mut command = Command::new(env::current_exe().unwrap());
     command.args(["clients", &addr, &rovers.to_string(), &consoles.to_string(), &seconds.to_string()]);

@@ -3,6 +3,7 @@
 //! What stands here is a contract with rovers and consoles in the field: a field may be added, never
 //! renamed, removed or retyped.
 
+pub mod dispatch;
 pub mod feed;
 pub mod frame;
 pub mod gps_status;

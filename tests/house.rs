@@ -12,6 +12,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("fixtures", &[]),
     ("kit", &["wire"]),
     ("gps-status", &["kit", "wire", "rtk-reader"]),
+    ("dispatch", &["kit", "wire"]),
     ("replay", &["gps-status", "wire", "kit"]),
     ("depot", &["wire", "kit", "gps-status", "rtk-reader", "replay", "fixtures"]),
 ];
@@ -51,6 +52,7 @@ fn cores_do_no_io() {
     let pure = [
         "services/gps-status/src/core",
         "services/gps-status/src/codec",
+        "services/dispatch/src/core",
         "rtk-reader/src/frame",
         "rtk-reader/src/decode",
         "fixtures/src",

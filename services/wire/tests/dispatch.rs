@@ -84,9 +84,7 @@ fn a_rover_registers_three_ways() {
 #[test]
 fn a_rover_reports() {
     assert_eq!(
-        from_rover(&format!(
-            r#"{{"type":"progress","task_id":"{ID}","progress":75,"waypoint":3,"lap":0}}"#
-        )),
+        from_rover(&format!(r#"{{"type":"progress","task_id":"{ID}","progress":75,"waypoint":3,"lap":0}}"#)),
         FromRover::Progress { task_id: ID, progress: 75.0, waypoint: 3, lap: 0 }
     );
     assert_eq!(

@@ -2,3 +2,4 @@
 //! what is told has been committed, and what was committed survives a power cut.
 
 pub mod core;
+pub mod store;

@@ -131,7 +131,10 @@ impl TaskRow {
     }
 
     fn progressed(&self, progress: f64, waypoint: i64, lap: u32, at: &Stamp) -> Option<Self> {
-        let (from, position) = self.read(lap, waypoint);
+        // Until a pong proves that the rest came, the rover counts in what it had before. Read so, a count in
+        // the rest can only be too low, and is ignored: nothing is claimed that wasn't driven.
+        let from = self.proven.or(self.sent).unwrap_or_default();
+        let position = self.route.locate(from, lap, waypoint);
         let mut row = self.clone();
         row.proven = Some(from);
         // NaN can't come over JSON; the cast saturates all the same.
@@ -146,21 +149,6 @@ impl TaskRow {
             row.task.started_at.get_or_insert_with(|| at.text.clone());
         }
         (row != *self).then_some(row)
-    }
-
-    /// Where the rover is by its counts, and where what it counts in starts.
-    ///
-    /// A rover that was sent the rest, with no proof yet that it came, may count in what it had before. A
-    /// count that moves forward in the older is read so; one that doesn't can only be of the newer.
-    fn read(&self, lap: u32, waypoint: i64) -> (Position, Position) {
-        let older = self.proven.or(self.sent).unwrap_or_default();
-        let position = self.route.locate(older, lap, waypoint);
-        match self.sent {
-            Some(newer) if newer != older && Some(position) <= self.reached() => {
-                (newer, self.route.locate(newer, lap, waypoint))
-            }
-            _ => (older, position),
-        }
     }
 
     /// Ended, whoever ended it.

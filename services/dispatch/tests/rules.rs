@@ -1,5 +1,7 @@
 //! The rules one by one, as a reader of the contract would try them.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
 mod world;
 
 use std::time::Duration;
@@ -369,6 +371,21 @@ fn once_fires_once() {
     world.advance(Duration::from_secs(1));
     assert_eq!(world.tasks.len(), 2);
     assert_eq!(read(&mut world, Read::Mission(later)).0["enabled"], false);
+}
+
+#[test]
+fn what_has_ended_is_kept_for_ninety_days() {
+    let (mut world, mission) = ready(2, false);
+    world.connect("a", true);
+    world.start(mission);
+    world.advance(Duration::from_secs(8));
+    let id = world.only_task().id;
+    world.answer(Write::Cancel(id));
+    world.pong("a");
+    world.advance(Duration::from_secs(90 * 24 * 3600 - 3600));
+    assert_eq!(read(&mut world, Read::Task(id)).0["status"], "cancelled");
+    world.advance(Duration::from_secs(2 * 3600));
+    assert_eq!(read(&mut world, Read::Tasks(Filter::default(), Page::default())).0, json!([]));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What any store must do, and what SQLite's file must be.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
 mod world;
 
 use std::{path::Path, sync::mpsc, time::Duration};

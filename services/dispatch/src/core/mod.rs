@@ -377,6 +377,7 @@ impl Core {
                 Waiting::Report { .. } | Waiting::Proof(_) => self.queue.push_front(waiting),
             }
         }
+        debug_assert!(self.draft == self.kept, "a failed commit changes nothing");
         self.retry_at = Some(now.saturating_add(RETRY));
     }
 
@@ -409,6 +410,12 @@ impl Core {
         } else {
             self.end(conn, CLOSE_OVERRUN, "too many reports wait", now, out);
         }
+    }
+
+    /// A proof that finds no room is lost; the rover is then told once more when it registers again.
+    fn enqueue_proofs(&mut self, proofs: impl Iterator<Item = Proof>) {
+        let room = QUEUE.saturating_sub(self.queue.len());
+        self.queue.extend(proofs.take(room).map(Waiting::Proof));
     }
 
     /// Ends a rover's socket: from now on it speaks for nobody.

@@ -77,7 +77,7 @@ impl Core {
             // It has said what it holds: cancels of anything else it has no need of.
             let moot: Vec<Uuid> =
                 self.kept.owed_to(&rover).filter(|owed| held != Patch::Value(*owed)).collect();
-            self.queue.extend(moot.iter().map(|owed| Waiting::Proof(Proof::Cancel(*owed))));
+            self.enqueue_proofs(moot.iter().map(|owed| Proof::Cancel(*owed)));
             link.cancels.extend(moot);
         }
         self.fleet.touch(&rover);
@@ -91,8 +91,8 @@ impl Core {
             return;
         };
         let proven = link.awaited.iter().take_while(|awaited| awaited.token <= token).count();
-        // As many as frames were sent: the rover can't make this queue grow.
-        self.queue.extend(link.awaited.drain(..proven).map(|awaited| Waiting::Proof(awaited.proof)));
+        let proofs: Vec<Proof> = link.awaited.drain(..proven).map(|awaited| awaited.proof).collect();
+        self.enqueue_proofs(proofs.into_iter());
     }
 
     pub(super) fn decide_proof(&mut self, proof: Proof, changes: &mut Vec<Change>) {

@@ -75,7 +75,8 @@ fn call_off(held: &TaskRow, at: &Stamp) -> Change {
 /// The first waiting task that can be given to a rover now.
 #[must_use]
 pub fn next_assignment(ledger: &Ledger, fleet: &Fleet) -> Option<Change> {
-    if ledger.waiting() == 0 {
+    // Nobody free is the common case, and cheaper to find than that none of those who wait has a rover.
+    if ledger.waiting() == 0 || !fleet.connected().any(|rover| ledger.held_by(rover).is_none()) {
         return None;
     }
     ledger.waiting_tasks().find_map(|waiting| {

@@ -226,7 +226,8 @@ impl World {
                 let frame: Value = serde_json::from_str(&text).unwrap();
                 if frame["type"] == "task_update" {
                     let told: Task = serde_json::from_value(frame["task"].clone()).unwrap();
-                    let known = self.store.iter().any(|change| match change {
+                    // The newest first: it is nearly always one of the last commit's.
+                    let known = self.store.iter().rev().any(|change| match change {
                         Change::NewTask(row) | Change::Task { row, .. } => row.task == told,
                         _ => false,
                     });

@@ -11,7 +11,7 @@ use dispatch::core::{Command, Effect, request::Write};
 use proptest::prelude::*;
 use serde_json::Value;
 use uuid::Uuid;
-use wire::dispatch::{FromRover, Schedule, TaskStatus, Trigger};
+use wire::dispatch::{FromRover, Schedule, Task, TaskStatus, Trigger};
 use world::World;
 
 const ROVERS: [&str; 3] = ["a", "b", "c"];
@@ -110,15 +110,20 @@ impl Run {
             Step::Drive(rover) => world.drive(ROVERS[rover]),
             Step::Pong(rover) => world.pong(ROVERS[rover]),
             Step::Meddle { conn, task, how } => {
-                let open = world.rovers.values().any(|rover| rover.conn == Some(conn));
-                let mut tasks = world.tasks.values().filter(|task| !task.status.is_open() || !open);
+                let owns = |task: &Task| world.rovers.get(&task.rover_id).and_then(|r| r.conn) == Some(conn);
+                let mut tasks = world.tasks.values().filter(|task| !task.status.is_open() || !owns(task));
                 let task_id = tasks.nth(task).map_or(Uuid::nil(), |task| task.id);
                 let frame = match how % 3 {
                     0 => FromRover::Progress { task_id, progress: 1e9, waypoint: i64::from(how), lap: 9 },
                     1 => FromRover::Complete { task_id, laps: u32::MAX },
                     _ => FromRover::Failed { task_id, error: "\0".repeat(2_000) },
                 };
+                let before = world.tasks.get(&task_id).cloned();
+                let failed = world.commits == Some(false) || world.committing.is_some();
                 world.give(Command::RoverSaid(conn, frame));
+                if !failed {
+                    assert_eq!(world.tasks.get(&task_id), before.as_ref(), "it is none of its business");
+                }
             }
             Step::Advance(ms) => world.advance(Duration::from_millis(ms)),
             Step::Clock(offset_ms) => {

@@ -33,7 +33,7 @@ pub mod rover;
 pub mod runs;
 pub mod schedule;
 pub mod task;
-mod upkeep;
+pub mod upkeep;
 pub mod zones;
 
 use std::{collections::VecDeque, mem, sync::Arc, time::Duration};

@@ -279,7 +279,7 @@ impl Core {
             while batch.changes.len() < BATCH_CHANGES
                 && let Some(waiting) = self.queue.pop_front()
             {
-                self.decide(now, &at, &waiting, &mut batch);
+                self.decide(&at, &waiting, &mut batch);
                 batch.from.push(waiting);
             }
             while let Some(change) = runs::next_assignment(&self.draft, &self.fleet) {
@@ -299,10 +299,10 @@ impl Core {
         }
     }
 
-    fn decide(&mut self, now: Timestamp, at: &Stamp, waiting: &Waiting, batch: &mut Batch) {
+    fn decide(&mut self, at: &Stamp, waiting: &Waiting, batch: &mut Batch) {
         match waiting {
             Waiting::Write { id, key, write } => {
-                let answer = self.decide_write(now, at, key.as_deref(), write, &mut batch.changes);
+                let answer = self.decide_write(at, key.as_deref(), write, &mut batch.changes);
                 batch.then.push(Effect::Answer(*id, answer));
             }
             Waiting::Report { conn, rover, task, report } => {
@@ -314,7 +314,6 @@ impl Core {
 
     fn decide_write(
         &mut self,
-        now: Timestamp,
         at: &Stamp,
         key: Option<&str>,
         write: &Write,
@@ -333,7 +332,7 @@ impl Core {
                 };
             }
         }
-        let mut ctx = Context { now, at, ledger: &self.draft, fleet: &self.fleet, ids: &mut self.ids };
+        let mut ctx = Context { at, ledger: &self.draft, fleet: &self.fleet, ids: &mut self.ids };
         match request::decide(write.clone(), &mut ctx) {
             Err(problem) => problem.into(),
             Ok((decided, answer)) => {

@@ -1,6 +1,5 @@
 //! What is asked over HTTP: reads, answered from what is committed, and writes, answered once they are.
 
-use kit::machine::Timestamp;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -131,8 +130,6 @@ impl From<Problem> for Answer {
 
 /// What a write is decided on.
 pub struct Context<'a> {
-    /// On the time line.
-    pub now: Timestamp,
     /// For people.
     pub at: &'a Stamp,
     /// As it will be once what was decided before is committed.

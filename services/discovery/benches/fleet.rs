@@ -23,7 +23,12 @@ use std::{
 use discovery::{Config, routes};
 use futures_util::StreamExt;
 use kit::{
-    clock::Clock, origin::Origins, runner::RunnerLimits, serve::serve, session::SessionLimits, tap::Tap,
+    clock::Clock,
+    origin::Origins,
+    runner::RunnerLimits,
+    serve::{ServeLimits, serve},
+    session::SessionLimits,
+    tap::Tap,
     web::Web,
 };
 use serde_json::{Value, json};

@@ -4,6 +4,7 @@
 //! renamed, removed or retyped.
 
 pub mod discovery;
+pub mod dispatch;
 pub mod feed;
 pub mod frame;
 pub mod gps_status;

@@ -1,0 +1,97 @@
+//! What consoles are told, in one numbered sequence.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+use kit::machine::ConnId;
+use uuid::Uuid;
+use wire::dispatch::{ConsoleFrame, ToConsole};
+
+use super::{Effect, ledger::Ledger};
+
+/// Changes that a console can catch up on with `?since=`; one that is further behind is given the whole state.
+pub const RING: usize = 4096;
+/// Sequence numbers between one millisecond's epoch and the next: a number of an earlier run is always below
+/// those of a later one, so that it can't be taken for one of them.
+const SEQ_PER_MS: u64 = 1_000;
+
+/// The sequence.
+#[derive(Debug)]
+pub struct Consoles {
+    epoch: u64,
+    seq: u64,
+    /// What was told last, oldest first, the last being `seq`.
+    ring: VecDeque<Arc<str>>,
+    /// As consoles know them: connected, and with what task.
+    rovers: BTreeMap<String, Option<Uuid>>,
+}
+
+impl Consoles {
+    /// A sequence that starts at this Unix time, milliseconds.
+    #[must_use]
+    pub const fn new(epoch: u64) -> Self {
+        Self { epoch, seq: epoch.saturating_mul(SEQ_PER_MS), ring: VecDeque::new(), rovers: BTreeMap::new() }
+    }
+
+    /// A change that has been committed, or a fact.
+    pub fn tell(&mut self, message: ToConsole, out: &mut Vec<Effect>) {
+        self.seq = self.seq.saturating_add(1);
+        let text = self.frame(message);
+        if self.ring.len() == RING {
+            self.ring.pop_front();
+        }
+        self.ring.push_back(Arc::clone(&text));
+        out.push(Effect::Publish { text });
+    }
+
+    /// Tells of a rover if consoles don't know it so. A rover without socket and task is told once more and
+    /// then forgotten.
+    pub fn tell_rover(&mut self, rover: &str, connected: bool, task: Option<Uuid>, out: &mut Vec<Effect>) {
+        let now = connected.then_some(task);
+        if self.rovers.get(rover) == now.as_ref() {
+            return;
+        }
+        match now {
+            Some(task) => drop(self.rovers.insert(rover.to_owned(), task)),
+            None => drop(self.rovers.remove(rover)),
+        }
+        self.tell(ToConsole::RoverUpdate { rover_id: rover.to_owned(), connected, task_id: task }, out);
+    }
+
+    /// What a console is given on connecting: what it missed since `since`, if that is still known, or the
+    /// whole state.
+    pub fn welcome(&self, conn: ConnId, since: Option<u64>, ledger: &Ledger, out: &mut Vec<Effect>) {
+        let missed =
+            since.and_then(|since| self.seq.checked_sub(since)).and_then(|n| usize::try_from(n).ok());
+        match missed {
+            Some(missed) if missed <= self.ring.len() => {
+                let first = self.ring.len() - missed;
+                let texts = self.ring.iter().skip(first).cloned();
+                out.extend(texts.map(|text| Effect::ToConsole { conn, text }));
+            }
+            _ => self.whole(conn, ledger, out),
+        }
+    }
+
+    /// The whole state: the connected rovers, the open tasks, and where in the sequence this is.
+    pub fn whole(&self, conn: ConnId, ledger: &Ledger, out: &mut Vec<Effect>) {
+        let rovers = self.rovers.iter().map(|(rover, task_id)| ToConsole::RoverUpdate {
+            rover_id: rover.clone(),
+            connected: true,
+            task_id: *task_id,
+        });
+        let tasks = ledger.open_tasks().map(|row| ToConsole::TaskUpdate { task: row.task.clone() });
+        let end = ToConsole::Snapshot { epoch: self.epoch };
+        for message in rovers.chain(tasks).chain([end]) {
+            out.push(Effect::ToConsole { conn, text: self.frame(message) });
+        }
+    }
+
+    fn frame(&self, message: ToConsole) -> Arc<str> {
+        let frame = ConsoleFrame { message, seq: self.seq };
+        // Serialising these types can't fail; an empty text would be told apart at once.
+        serde_json::to_string(&frame).unwrap_or_default().into()
+    }
+}

@@ -14,7 +14,7 @@ Exit codes:
     6  not deterministic: two replays of one recording differ
     7  the port is held by another program
     8  the wrong baud rate
-    9  not a GNSS stream
+    9  not a GNSS stream; not a recording
    10  a recording of a newer format
   100  the replay differs from the recording";
 
@@ -98,7 +98,7 @@ impl Error {
     }
 
     /// See [`EXIT_CODES`].
-    fn code(&self) -> u8 {
+    pub fn code(&self) -> u8 {
         match self {
             Self::Usage(error) if !error.use_stderr() => 0,
             Self::Usage(_) | Self::Settings(_) | Self::Spec(_) | Self::Scenario(_) | Self::Origin(_) => 2,

@@ -2,4 +2,6 @@
 
 mod cli;
 mod house;
+mod recording;
+mod sessions;
 mod support;

@@ -1,7 +1,9 @@
 //! How fast a session is written, read and replayed: `cargo bench -p replay`.
 //!
-//! One core each. The messages are of a console's size (an input of 60 bytes, an output of 250); the base is
-//! the F9P capture of `../shared/gnss`, skipped if it isn't there.
+//! One core each but where it says two. The messages are of a console's size (an input of 60 bytes, an output
+//! of 250); the base is the F9P capture of `../shared/gnss` at the times it tells itself, as a serial port
+//! delivers it, with one console; skipped if it isn't there. `DEPOT_BENCH_RUNS=1000` replays the base so
+//! often, and all runs must have one digest.
 #![expect(clippy::print_stdout, reason = "its output is the result")]
 
 use std::io;
@@ -14,14 +16,23 @@ use replay::machines::{self, BuildError};
 use replay::player::{Options, replay};
 use replay::session::Session;
 use replay::writer::{About, SessionWriter};
+use rtk_reader::source::Pacer;
 
 const INPUTS: u64 = 200_000;
+/// Replays of the base, of which the median counts.
+const RUNS: usize = 21;
+/// A serial port is read this often; what came meanwhile is one input.
+const READ_INTERVAL: Duration = Duration::from_millis(2);
+/// What a USB port delivers in that time.
+const READ_BYTES: usize = 256;
 const CAPTURE: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/gnss/pygnssutils/pygpsdata-rtcm3.log");
-/// Of the capture, from its first to its last navigation epoch.
-const CAPTURE_S: u64 = 158;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // `cargo test --benches` only wants to know that it can be built.
+    if !std::env::args().any(|arg| arg == "--bench") {
+        return Ok(());
+    }
     let clock = Clock::start();
     let (bytes, events, took) = record(&mut Echo::default(), "echo", echo_inputs(), &clock)?;
     println!("written   {events} events, {} bytes: {:.0} events/s", bytes.len(), rate(events, took));
@@ -31,18 +42,33 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("read      {read} events: {:.0} events/s", rate(read, clock.now() - begun));
     let echo = |_: &str, _: &Start| -> Result<Box<dyn Machine>, BuildError> { Ok(Box::<Echo>::default()) };
     let report = replay(&session, &echo, Options { twice: false })?;
-    println!("replayed  {report}: {:.0} inputs/s", rate(report.inputs, report.elapsed));
+    println!("replayed  {report}: {:.0} inputs/s per core", rate(report.inputs, report.elapsed));
     let Ok(capture) = std::fs::read(CAPTURE) else {
         println!("skipped: no {CAPTURE}");
         return Ok(());
     };
     let mut base = gps_status::machine(&gps_status::Config::default());
     let (bytes, ..) = record(&mut base, gps_status::SERVICE, base_inputs(&capture), &clock)?;
+    println!("base      {} bytes of stream, {} of session", capture.len(), bytes.len());
     let session = Session::from_bytes(bytes)?;
-    for twice in [false, true] {
-        let report = replay(&session, &machines::build, Options { twice })?;
-        println!("base, twice: {twice}  {report}: {:.0} inputs/s", rate(report.inputs, report.elapsed));
+    let runs = std::env::var("DEPOT_BENCH_RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(RUNS);
+    replay_often(&session, runs)
+}
+
+/// Replays the base on one core many times, and once as `depot replay` does: on two, each all of it.
+fn replay_often(session: &Session, runs: usize) -> Result<(), Box<dyn std::error::Error>> {
+    let mut reports = Vec::new();
+    for _ in 0..runs.max(1) {
+        reports.push(replay(session, &machines::build, Options { twice: false })?);
     }
+    let same =
+        reports.windows(2).all(|pair| pair.first().map(|r| &r.digests) == pair.last().map(|r| &r.digests));
+    reports.sort_by_key(|report| report.elapsed);
+    let median = &reports[reports.len() / 2];
+    println!("base      {median}: {:.0} inputs/s per core", rate(median.inputs, median.elapsed));
+    println!("base      {} runs, {}", reports.len(), if same { "one digest" } else { "SEVERAL DIGESTS" });
+    let report = replay(session, &machines::build, Options::default())?;
+    println!("base, two cores, as depot replay: {report}");
     Ok(())
 }
 
@@ -61,24 +87,35 @@ fn echo_inputs() -> impl Iterator<Item = (Timestamp, Input)> {
     })
 }
 
-fn base_inputs(capture: &[u8]) -> impl Iterator<Item = (Timestamp, Input)> {
-    let chunks = capture.chunks(256);
-    let step = Duration::from_secs(CAPTURE_S) / u32::try_from(chunks.len()).unwrap_or(u32::MAX);
-    (1_u32..).zip(chunks).map(move |(n, bytes)| {
-        let at = epoch() + step * n;
-        let received_at_ns = u64::try_from(at.as_nanos()).unwrap_or(u64::MAX);
-        (at, Input::Stream { event: StreamEvent::Bytes { received_at_ns, bytes: bytes.to_vec() } })
-    })
+fn base_inputs(capture: &[u8]) -> Vec<(Timestamp, Input)> {
+    let mut pacer = Pacer::new();
+    let mut inputs = Vec::new();
+    // An epoch's bytes have one time in the capture; a port delivers them one read after the other.
+    let mut next_read = Duration::ZERO;
+    let mut deliver = |offset: Duration, bytes: &[u8]| {
+        for read in bytes.chunks(READ_BYTES) {
+            let at = epoch() + next_read.max(offset);
+            next_read = next_read.max(offset) + READ_INTERVAL;
+            let received_at_ns = u64::try_from(at.as_nanos()).unwrap_or(u64::MAX);
+            inputs.push((
+                at,
+                Input::Stream { event: StreamEvent::Bytes { received_at_ns, bytes: read.to_vec() } },
+            ));
+        }
+    };
+    pacer.push(capture, &mut deliver);
+    pacer.finish(&mut deliver);
+    inputs
 }
 
 /// Drives a machine and writes its session; the bytes, the events, and the time all of it took.
 fn record(
     machine: &mut dyn Machine,
     service: &str,
-    inputs: impl Iterator<Item = (Timestamp, Input)>,
+    inputs: impl IntoIterator<Item = (Timestamp, Input)>,
     clock: &Clock,
 ) -> Result<(Vec<u8>, u64, Duration), Box<dyn std::error::Error>> {
-    let mut inputs: Vec<_> = inputs.collect();
+    let mut inputs: Vec<_> = inputs.into_iter().collect();
     inputs.insert(0, (epoch(), Input::Open { conn: 1, path: "/ws".to_owned(), query: String::new() }));
     let mut bytes = Vec::new();
     let mut took = Duration::ZERO;

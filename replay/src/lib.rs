@@ -20,6 +20,7 @@ pub mod session;
 pub mod writer;
 
 mod frame;
+mod hot;
 mod lane;
 mod records;
 mod schema;

@@ -26,11 +26,13 @@ use sha2::Digest;
 use crate::frame;
 use crate::lane::{Finding, Lane, Tally};
 use crate::machines::{BuildError, Factory};
-use crate::report::{Difference, Frame, Lossy, Report};
+use crate::report::{self, Difference, Frame, Lossy, Outcome, Report};
 use crate::session::{OpenError, Problem, Recorded, Session};
 
 /// Events shown before a difference.
 pub const HISTORY_EVENTS: usize = 5;
+/// Events between two calls of [`replay_watched`]'s watcher.
+const WATCH_EVENTS: u64 = 1_024;
 
 /// How to replay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +47,7 @@ impl Default for Options {
     }
 }
 
-/// Why a session can't be replayed at all; exit code 1, but 3 for a session with nothing left of it.
+/// Why a session can't be replayed at all.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
     /// The file can't be read.
@@ -75,8 +77,13 @@ impl ReplayError {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Open(error) if error.is_lossy() => crate::report::Outcome::Lossy.exit_code(),
-            _ => crate::report::TOOL_ERROR,
+            Self::Open(OpenError::Nothing { .. }) => Outcome::Lossy.exit_code(),
+            Self::Open(OpenError::Newer { .. }) => report::NEWER_FORMAT,
+            Self::Open(OpenError::NotMcap { .. } | OpenError::NotASession { .. }) => report::NOT_A_RECORDING,
+            Self::Open(OpenError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                report::NOT_FOUND
+            }
+            _ => report::TOOL_ERROR,
         }
     }
 }
@@ -86,18 +93,31 @@ impl ReplayError {
 /// # Errors
 /// See [`ReplayError`]. A difference is no error but a [`Report`].
 pub fn replay(session: &Session, factory: &Factory, options: Options) -> Result<Report, ReplayError> {
+    replay_watched(session, factory, options, &|_| ())
+}
+
+/// [`replay`], telling `watch` now and then how many bytes of the file have been read.
+///
+/// # Errors
+/// See [`replay`].
+pub fn replay_watched(
+    session: &Session,
+    factory: &Factory,
+    options: Options,
+    watch: &(dyn Fn(u64) + Sync),
+) -> Result<Report, ReplayError> {
     let clock = Clock::start();
     let started = clock.now();
     let (first, second) = if options.twice {
         std::thread::scope(|scope| {
-            let second = scope.spawn(|| run(session, factory));
-            let first = run(session, factory);
+            let second = scope.spawn(|| run(session, factory, &|_| ()));
+            let first = run(session, factory, watch);
             // Machines' panics are caught in the run; any other is ours, and goes on.
             let second = second.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             (first, Some(second))
         })
     } else {
-        (run(session, factory), None)
+        (run(session, factory, watch), None)
     };
     let mut shown = first?;
     let mut digests = vec![shown.digest()];
@@ -115,7 +135,7 @@ pub fn replay(session: &Session, factory: &Factory, options: Options) -> Result<
         Some(finding) => history(session, finding)?,
         None => Vec::new(),
     };
-    Ok(report(session, shown, digests, history, clock.now().saturating_sub(started)))
+    Ok(told(session, shown, digests, history, clock.now().saturating_sub(started)))
 }
 
 /// One run's result.
@@ -133,13 +153,17 @@ impl Run {
     }
 }
 
-fn run(session: &Session, factory: &Factory) -> Result<Run, ReplayError> {
+fn run(session: &Session, factory: &Factory, watch: &dyn Fn(u64)) -> Result<Run, ReplayError> {
     let mut lanes = BTreeMap::new();
     let mut run =
         Run { tally: Tally::default(), services: 0, first_at: None, last_at: Timestamp::ZERO, lossy: None };
-    for event in events(session)? {
+    let mut events = events(session)?;
+    while let Some(event) = events.next() {
         match event {
             Ok(event) => {
+                if event.seq.is_multiple_of(WATCH_EVENTS) {
+                    watch(events.read_bytes());
+                }
                 run.first_at.get_or_insert(event.at);
                 run.last_at = run.last_at.max(event.at);
                 if let Err(stop) = step(&mut lanes, event, factory, &mut run)? {
@@ -223,13 +247,7 @@ fn history(session: &Session, finding: &Finding) -> Result<Vec<Frame>, ReplayErr
     Ok(last.into_iter().map(frame).collect())
 }
 
-fn report(
-    session: &Session,
-    run: Run,
-    digests: Vec<String>,
-    before: Vec<Frame>,
-    elapsed: Duration,
-) -> Report {
+fn told(session: &Session, run: Run, digests: Vec<String>, before: Vec<Frame>, elapsed: Duration) -> Report {
     let first = run.tally.first.map(|finding| Difference {
         kind: finding.kind,
         at: finding.at,

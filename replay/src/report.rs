@@ -12,6 +12,12 @@ use crate::session::Problem;
 
 /// Exit code: the tool itself failed; see [`crate::player::ReplayError::exit_code`].
 pub const TOOL_ERROR: u8 = 1;
+/// Exit code: there is no such file.
+pub const NOT_FOUND: u8 = 4;
+/// Exit code: the file is something else than a recording.
+pub const NOT_A_RECORDING: u8 = 9;
+/// Exit code: the recording is of a format this program doesn't know yet.
+pub const NEWER_FORMAT: u8 = 10;
 
 /// What a replay came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -250,13 +250,5 @@ impl Source {
     }
 }
 
-impl OpenError {
-    /// Whether it was a session once: lossy input, not a wrong file.
-    #[must_use]
-    pub fn is_lossy(&self) -> bool {
-        matches!(self, Self::Nothing { .. })
-    }
-}
-
 /// Of the metadata record.
 type Entries = BTreeMap<String, String>;

@@ -7,15 +7,25 @@ use replay::machines;
 use replay::player::{self, Options, ReplayError};
 use replay::session::Session;
 
-use super::gnss::print;
+use super::gnss::{print, progress};
 use crate::cli::Replay;
 use crate::error::Error;
 
-/// Replays each file; the exit code is the first that isn't 0.
+/// Replays each file, whatever became of the others; the exit code is the first that isn't 0.
 pub fn run(args: &Replay) -> Result<ExitCode, Error> {
     let mut code = 0;
     for file in &args.files {
-        let this = one(file)?;
+        if args.files.len() > 1 {
+            print(&format!("{}: ", file.display()))?;
+        }
+        let this = match one(file) {
+            Err(error) if args.files.len() > 1 => {
+                print("not replayed\n")?;
+                error.tell();
+                error.code()
+            }
+            result => result?,
+        };
         code = if code == 0 { this } else { code };
     }
     Ok(ExitCode::from(code))
@@ -24,7 +34,11 @@ pub fn run(args: &Replay) -> Result<ExitCode, Error> {
 /// Replays one file, prints its report, and returns its exit code.
 pub fn one(file: &Path) -> Result<u8, Error> {
     let session = Session::open(file).map_err(ReplayError::from)?;
-    let report = player::replay(&session, &machines::build, Options::default())?;
+    let bar = progress(std::fs::metadata(file).ok().map(|metadata| metadata.len()));
+    let watch = |read_bytes| bar.set_position(read_bytes);
+    let report = player::replay_watched(&session, &machines::build, Options::default(), &watch);
+    bar.finish_and_clear();
+    let report = report?;
     print(&format!("{report}\n"))?;
     Ok(report.outcome().exit_code())
 }

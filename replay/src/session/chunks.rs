@@ -69,6 +69,11 @@ impl Chunks {
         }
     }
 
+    /// Read from the file so far.
+    pub fn read_bytes(&self) -> u64 {
+        self.read_bytes
+    }
+
     /// What stands before the first chunk; none if there is a chunk or the end.
     pub fn metadata(&mut self) -> Result<Option<Entries>, Stop> {
         while self.metadata.is_none() && self.chunk.is_none() && self.advance()? {}

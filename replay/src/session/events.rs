@@ -32,6 +32,12 @@ impl Events {
         }
     }
 
+    /// How far the file has been read.
+    #[must_use]
+    pub fn read_bytes(&self) -> u64 {
+        self.chunks.read_bytes()
+    }
+
     pub(super) fn metadata(&mut self) -> Result<Option<Entries>, Problem> {
         self.chunks.metadata().map_err(|stop| self.problem(stop))
     }

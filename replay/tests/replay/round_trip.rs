@@ -105,6 +105,7 @@ fn every_kind_of_event_survives_the_file() {
     let (bytes, _) = record(|tap: &Tap| {
         let mut shell = Shell::start(tap, "toy", epoch());
         shell.live(1);
+        shell.input(1, kit::machine::Input::Stopping);
         shell.end();
         tap.record(epoch(), Body::Gap(3));
     });

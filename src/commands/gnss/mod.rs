@@ -52,7 +52,7 @@ fn read_all(path: &Path, mut take: impl FnMut(&[u8]) -> Result<bool, Error>) -> 
 }
 
 /// Hidden by indicatif when standard error is no terminal.
-fn progress(length: Option<u64>) -> indicatif::ProgressBar {
+pub fn progress(length: Option<u64>) -> indicatif::ProgressBar {
     match length {
         Some(length) if length > 4 << 20 => {
             let style = indicatif::ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {eta}");

@@ -1,9 +1,13 @@
 //! A thread that empties a tap into a session file.
 //!
 //! It never slows or breaks what it records: the tap doesn't wait for it, and a write that fails is told once
-//! to the log and once more by [`Recorder::finish`], while the service goes on. What was recorded longer than
-//! 250 ms ago survives a kill -9: every [`FLUSH_INTERVAL`] the chunk is finished and handed to the system.
-//! (Not a power cut: it doesn't wait for the disk.)
+//! to the log and once more by [`Recorder::finish`], while the service goes on.
+//!
+//! What the recorder took from the queue longer than 250 ms ago survives a kill -9: every [`FLUSH_INTERVAL`]
+//! the chunk is finished and handed to the system. (Not a power cut: it doesn't wait for the disk.) A recorder
+//! that keeps up takes an event the moment it happens. One that doesn't is behind by what waits in the queue,
+//! and a kill costs that too: [`QUEUE_EVENTS`] events and [`kit::tap::QUEUE_BYTES`] at most; what would be more
+//! is lost, and a gap says so.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -14,7 +18,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
 use kit::clock::Clock;
-use kit::tap::{Event, QUEUE_EVENTS, Tap};
+use kit::tap::{Events, QUEUE_EVENTS, Tap};
 
 pub use crate::writer::About;
 use crate::writer::SessionWriter;
@@ -203,7 +207,7 @@ impl Recorder {
 /// The thread: until every tap is dropped or someone says stop.
 fn run<W: Write>(
     mut sink: Sink<W>,
-    events: &Receiver<Event>,
+    events: &Events,
     stop: &AtomicBool,
     clock: Clock,
 ) -> Result<Summary, RecordError> {

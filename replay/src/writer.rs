@@ -22,7 +22,8 @@ const MESSAGE_ROOM_BYTES: u64 = 64 * 1024;
 pub struct About {
     /// The program's version.
     pub version: String,
-    /// For people: host, command line, whatever helps to know what this is.
+    /// What helps a person to know what this is and to make it again: the source, each setting in force under
+    /// its flag's name. Not what is secret. The keys `version` and `format_version` are taken.
     pub notes: BTreeMap<String, String>,
 }
 

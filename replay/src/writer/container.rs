@@ -15,7 +15,7 @@ const CHUNK_BYTES: usize = 1024 * 1024;
 /// The fastest: a recorder must keep up with its service, and repetition compresses at any level.
 const COMPRESSION_LEVEL: i32 = 1;
 const COMPRESSION: &str = "zstd";
-/// Chunks whose place the summary tells (six hours of a recorder's, 5 MB). A file with more has no chunk
+/// Chunks whose place the summary tells (five hours of a recorder's, 6 MB). A file with more has no chunk
 /// index at all, since a partial one would hide the rest: readers then go through it from the front.
 pub const MAX_INDEXED_CHUNKS: usize = 128 * 1024;
 /// What each takes in the summary.

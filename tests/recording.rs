@@ -156,13 +156,22 @@ fn one_bad_file_among_several_stops_none() {
 }
 
 #[test]
-fn a_demo_replays_what_it_recorded() {
+fn a_demo_replays_what_it_recorded_and_keeps_the_last_of_its_files() {
     let folder = tempfile::tempdir().expect("a folder");
-    let demo = run(folder.path(), &["demo", "--for", "1s", "--rate", "20", "--gps-status-port", "0"]);
-    assert_eq!(demo.status.code(), Some(0), "{}", stderr(&demo));
-    let out = stdout(&demo);
-    assert!(out.contains("\nReplaying what was recorded:\n") && out.ends_with(", 0 differences\n"), "{out}");
+    for named in [&["--record", "mine.mcap"] as &[&str], &[], &[]] {
+        let demo = ["demo", "--for", "1s", "--rate", "20", "--gps-status-port", "0"];
+        let demo = run(folder.path(), &[&demo, named].concat());
+        assert_eq!(demo.status.code(), Some(0), "{}", stderr(&demo));
+        let out = stdout(&demo);
+        assert!(
+            out.contains("\nReplaying what was recorded:\n") && out.ends_with(", 0 differences\n"),
+            "{out}"
+        );
+    }
     assert!(!events(&folder.path().join("depot-data/demo.mcap")).is_empty());
+    assert!(folder.path().join("mine.mcap").exists());
+    let kept = std::fs::read_dir(folder.path().join("depot-data")).expect("it is there");
+    assert_eq!(kept.count(), 1);
 }
 
 /// Counts by schema and topic, after every body has been decoded.

@@ -5,7 +5,7 @@
 //! - A metadata record named `depot` comes before anything else: `format_version` (a whole number, "1"),
 //!   `version` (of the program), and notes for people.
 //! - Every message is in a zstd chunk with a CRC. A message outside a chunk, or a chunk without a CRC, is
-//!   damage. There is no message index.
+//!   damage. There is no message index; the summary has an index of the chunks unless they are very many.
 //! - One channel for each service and kind, message encoding `json`, schema encoding `jsonschema`:
 //!
 //! | topic | body |

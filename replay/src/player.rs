@@ -7,7 +7,8 @@
 //! twice, at the same time, and both must have one digest.
 //!
 //! A recording that is cut, damaged, or has a gap is compared up to that place, and no further: what follows
-//! depends on inputs nobody knows.
+//! depends on inputs nobody knows. So it is with a service whose end isn't recorded: it crashed, or went on
+//! when the recorder had stopped.
 //!
 //! Wake-ups are inputs here, so they are held against what the machine asks for: one it doesn't ask for (yet),
 //! and an input before which it should have been woken, are differences. What can't be seen is a machine that
@@ -145,6 +146,8 @@ struct Run {
     first_at: Option<Timestamp>,
     last_at: Timestamp,
     lossy: Option<Lossy>,
+    /// A service that started again without an end.
+    endless: Option<Arc<str>>,
 }
 
 impl Run {
@@ -155,8 +158,14 @@ impl Run {
 
 fn run(session: &Session, factory: &Factory, watch: &dyn Fn(u64)) -> Result<Run, ReplayError> {
     let mut lanes = BTreeMap::new();
-    let mut run =
-        Run { tally: Tally::default(), services: 0, first_at: None, last_at: Timestamp::ZERO, lossy: None };
+    let mut run = Run {
+        tally: Tally::default(),
+        services: 0,
+        first_at: None,
+        last_at: Timestamp::ZERO,
+        lossy: None,
+        endless: None,
+    };
     let mut events = events(session)?;
     while let Some(event) = events.next() {
         match event {
@@ -177,8 +186,12 @@ fn run(session: &Session, factory: &Factory, watch: &dyn Fn(u64)) -> Result<Run,
             }
         }
     }
-    let complete = run.lossy.is_none();
-    lanes.values_mut().for_each(|lane: &mut Lane| lane.settle(complete, &mut run.tally));
+    // Whatever ended them: it may have been amid their last outputs.
+    lanes.values_mut().for_each(|lane: &mut Lane| lane.settle(false, &mut run.tally));
+    if run.lossy.is_none() {
+        let endless = run.endless.take().or_else(|| lanes.into_keys().next());
+        run.lossy = endless.map(|service| Lossy::NoEnd { service: service.to_string() });
+    }
     Ok(run)
 }
 
@@ -196,7 +209,8 @@ fn step(
         Body::Gap(lost) => return Ok(Err(Lossy::Gap { lost, at: since(at, run.first_at), seq })),
         Body::Start(start) => {
             if let Some(mut earlier) = lanes.remove(&service) {
-                earlier.settle(true, tally);
+                earlier.settle(false, tally);
+                run.endless.get_or_insert_with(|| service.clone());
             }
             let machine = factory(&service, &start)?;
             let lane = Lane::start(service.clone(), machine, at, seq, &start.state, tally);

@@ -1,9 +1,16 @@
 //! A thread that empties a tap into a session file.
 //!
 //! It never slows or breaks what it records: the tap doesn't wait for it, and a write that fails is told once
-//! to the log and once more by [`Recorder::finish`], while the service goes on. What was recorded longer than
-//! 250 ms ago survives a kill -9: every [`FLUSH_INTERVAL`] the chunk is finished and handed to the system.
-//! (Not a power cut: it doesn't wait for the disk.)
+//! to the log and once more by [`Recorder::finish`], while the service goes on.
+//!
+//! So it is with a file that has grown to [`crate::writer::MAX_SESSION_BYTES`]: it is ended in order and told of in
+//! the same two places, while the service goes on unrecorded.
+//!
+//! What the recorder took from the queue longer than 250 ms ago survives a kill -9: every [`FLUSH_INTERVAL`]
+//! the chunk is finished and handed to the system. (Not a power cut: it doesn't wait for the disk.) A recorder
+//! that keeps up takes an event the moment it happens. One that doesn't is behind by what waits in the queue,
+//! and a kill costs that too: [`QUEUE_EVENTS`] events and [`kit::tap::QUEUE_BYTES`] at most; what would be more
+//! is lost, and a gap says so.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -14,7 +21,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
 use kit::clock::Clock;
-use kit::tap::{Event, QUEUE_EVENTS, Tap};
+use kit::tap::{Events, QUEUE_EVENTS, Tap};
 
 pub use crate::writer::About;
 use crate::writer::SessionWriter;
@@ -113,6 +120,16 @@ pub enum RecordError {
         /// Why.
         source: io::Error,
     },
+    /// It reached [`crate::writer::MAX_SESSION_BYTES`]; the file is whole, the service went on.
+    #[error("the recording ended when it had {max_bytes} bytes: it holds {} events, {unwritten} later ones were not recorded; record again, for a shorter time", kept.events)]
+    Full {
+        /// What was written.
+        kept: Summary,
+        /// Events that came afterwards.
+        unwritten: u64,
+        /// What a file may have.
+        max_bytes: u64,
+    },
     /// The thread didn't end in [`FINISH_TIMEOUT`].
     #[error("the recorder is still busy writing after {} s; the file may lack its end, all flushed before can be read", waited.as_secs())]
     Busy {
@@ -203,7 +220,7 @@ impl Recorder {
 /// The thread: until every tap is dropped or someone says stop.
 fn run<W: Write>(
     mut sink: Sink<W>,
-    events: &Receiver<Event>,
+    events: &Events,
     stop: &AtomicBool,
     clock: Clock,
 ) -> Result<Summary, RecordError> {

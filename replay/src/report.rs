@@ -124,6 +124,12 @@ pub enum Lossy {
         /// The event.
         seq: u64,
     },
+    /// The file is whole, and a service in it didn't end in order.
+    #[error("the recording of {service} has no end: it crashed, or went on when the recorder had stopped")]
+    NoEnd {
+        /// The service.
+        service: String,
+    },
     /// Time ran backwards in a service.
     #[error("event {seq} of {service} is older than the one before it")]
     Backwards {

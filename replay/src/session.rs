@@ -57,7 +57,7 @@ pub enum OpenError {
         source: io::Error,
     },
     /// It doesn't begin as MCAP does.
-    #[error("{name} is not an MCAP file (it begins with {found:02x?}); give a file that --record wrote")]
+    #[error("{name} is not an MCAP file (it begins with {}); give a file that --record wrote", hex(found))]
     NotMcap {
         /// The file.
         name: String,
@@ -248,6 +248,11 @@ impl Source {
             Self::Bytes(_) => "the session".to_owned(),
         }
     }
+}
+
+/// `24 47 4e`.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
 }
 
 /// Of the metadata record.

@@ -1,33 +1,37 @@
 //! Writes a session file, an event at a time; see [`crate::format`].
 
 use std::collections::BTreeMap;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 
 use kit::machine::Timestamp;
 use kit::tap::Body;
-use mcap::records::{MessageHeader, Metadata};
-use mcap::write::NoSeek;
-use mcap::{Compression, McapError, McapResult, WriteOptions, Writer};
 
 use crate::format::{self, Kind, MAX_MESSAGE_BYTES};
 
-/// Chunks are finished by time; this only bounds what a burst makes one grow to, before compression.
-const CHUNK_BYTES: u64 = 1024 * 1024;
-/// The fastest: a recorder must keep up with its service, and repetition compresses at any level.
-const COMPRESSION_LEVEL: u32 = 1;
+mod container;
+use container::Container;
+
+/// The longest file. [`SessionWriter::write`] refuses what would make it longer, and the file is then to be
+/// finished: whole, but without its services' ends.
+pub const MAX_SESSION_BYTES: u64 = 16 * 1024 * 1024 * 1024;
+/// More than a message takes besides its body, the first of its kind with the schema it brings.
+const MESSAGE_ROOM_BYTES: u64 = 64 * 1024;
 
 /// What a file says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct About {
     /// The program's version.
     pub version: String,
-    /// For people: host, command line, whatever helps to know what this is.
+    /// What helps a person to know what this is and to make it again: the source, each setting in force under
+    /// its flag's name. Not what is secret. The keys `version` and `format_version` are taken.
     pub notes: BTreeMap<String, String>,
 }
 
 /// A session file in the making. Without [`finish`](Self::finish) it is one that was cut off.
 pub struct SessionWriter<W: Write> {
-    mcap: Writer<NoSeek<BufWriter<Counted<W>>>>,
+    file: Container<W>,
+    max_bytes: u64,
+    schemas: BTreeMap<Kind, u16>,
     channels: BTreeMap<String, BTreeMap<Kind, u16>>,
     json: Vec<u8>,
 }
@@ -41,6 +45,12 @@ pub enum WriteError {
         /// As far as it was encoded.
         bytes: usize,
     },
+    /// The file is as long as it may be, and as good as before.
+    #[error("the file has reached {max_bytes} bytes")]
+    Full {
+        /// What it may be.
+        max_bytes: u64,
+    },
     /// The file can't be written any more.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -52,24 +62,19 @@ impl<W: Write> SessionWriter<W> {
     /// # Errors
     /// It can't be written.
     pub fn new(writer: W, about: &About) -> io::Result<Self> {
-        let options = WriteOptions::new()
-            .profile(format::PROFILE)
-            .library(format!("depot {}", about.version))
-            .compression(Some(Compression::Zstd))
-            .compression_level(COMPRESSION_LEVEL)
-            .compression_threads(0)
-            .chunk_size(Some(CHUNK_BYTES))
-            // A chunk is put together in memory and written whole: a kill leaves no half-made header.
-            .disable_seeking(true)
-            .emit_message_indexes(false);
-        let buffer = BufWriter::new(Counted { inner: writer, bytes: 0 });
-        let mut mcap = options.create(NoSeek::new(buffer)).map_err(io_error)?;
         let mut metadata = about.notes.clone();
         metadata.insert(format::KEY_FORMAT_VERSION.to_owned(), format::FORMAT_VERSION.to_string());
         metadata.insert(format::KEY_VERSION.to_owned(), about.version.clone());
-        let record = Metadata { name: format::METADATA_NAME.to_owned(), metadata };
-        mcap.write_metadata(&record).and_then(|()| mcap.flush()).map_err(io_error)?;
-        Ok(Self { mcap, channels: BTreeMap::new(), json: Vec::new() })
+        let library = format!("depot {}", about.version);
+        let file = Container::new(writer, format::PROFILE, &library, format::METADATA_NAME, &metadata)?;
+        let (schemas, channels) = (BTreeMap::new(), BTreeMap::new());
+        Ok(Self { file, max_bytes: MAX_SESSION_BYTES, schemas, channels, json: Vec::new() })
+    }
+
+    /// Lowers [`MAX_SESSION_BYTES`] for this file.
+    #[must_use]
+    pub fn at_most(self, max_bytes: u64) -> Self {
+        Self { max_bytes: max_bytes.min(MAX_SESSION_BYTES), ..self }
     }
 
     /// Writes an event. Numbers have no hole but where a [`Body::Gap`] stands for it.
@@ -82,12 +87,15 @@ impl<W: Write> SessionWriter<W> {
         if encoded.is_err() || self.json.len() > MAX_MESSAGE_BYTES {
             return Err(WriteError::Unfit { bytes: self.json.len() });
         }
+        let message_bytes = MESSAGE_ROOM_BYTES.saturating_add(self.json.len() as u64);
+        if self.file.finished_bytes().saturating_add(message_bytes) > self.max_bytes {
+            return Err(WriteError::Full { max_bytes: self.max_bytes });
+        }
         let at_ns = u64::try_from(at.as_nanos()).unwrap_or(u64::MAX);
         #[expect(clippy::cast_possible_truncation, reason = "the format keeps the low 32 bits")]
         let sequence = seq as u32;
-        let channel_id = self.channel(service, Kind::of(body)).map_err(io_error)?;
-        let header = MessageHeader { channel_id, sequence, log_time: at_ns, publish_time: at_ns };
-        self.mcap.write_to_known_channel(&header, &self.json).map_err(io_error)?;
+        let channel_id = self.channel(service, Kind::of(body))?;
+        self.file.message(channel_id, sequence, at_ns, &self.json)?;
         Ok(())
     }
 
@@ -96,53 +104,83 @@ impl<W: Write> SessionWriter<W> {
     /// # Errors
     /// It can't be written.
     pub fn flush(&mut self) -> io::Result<()> {
-        self.mcap.flush().map_err(io_error)
+        self.file.flush()
     }
 
     /// Writes what stands after all events; returns the file's length in bytes.
     ///
     /// # Errors
     /// It can't be written.
-    pub fn finish(mut self) -> io::Result<u64> {
-        self.mcap.finish().map_err(io_error)?;
-        let mut buffer = self.mcap.into_inner().into_inner();
-        buffer.flush()?;
-        Ok(buffer.get_ref().bytes)
+    pub fn finish(self) -> io::Result<u64> {
+        self.file.finish()
     }
 
-    fn channel(&mut self, service: &str, kind: Kind) -> McapResult<u16> {
+    fn channel(&mut self, service: &str, kind: Kind) -> io::Result<u16> {
         if let Some(id) = self.channels.get(service).and_then(|kinds| kinds.get(&kind)) {
             return Ok(*id);
         }
-        let schema = kind.schema().to_string();
-        let schema_id = self.mcap.add_schema(&kind.schema_name(), "jsonschema", schema.as_bytes())?;
-        let id = self.mcap.add_channel(schema_id, &kind.topic(service), "json", &BTreeMap::new())?;
+        let too_many = || io::Error::other("more channels than an MCAP file can have");
+        let schema_id = match self.schemas.get(&kind) {
+            Some(id) => *id,
+            None => {
+                let announced = self.file.schema(&kind.schema_name(), &kind.schema().to_string());
+                announced.ok_or_else(too_many)?
+            }
+        };
+        self.schemas.insert(kind, schema_id);
+        let id = self.file.channel(schema_id, &kind.topic(service)).ok_or_else(too_many)?;
         self.channels.entry(service.to_owned()).or_default().insert(kind, id);
         Ok(id)
     }
 }
 
-/// What a person can do something about is the system's error.
-fn io_error(error: McapError) -> io::Error {
-    match error {
-        McapError::Io(error) => error,
-        other => io::Error::other(other),
-    }
-}
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use kit::machine::Input;
 
-/// Counts what was written.
-struct Counted<W> {
-    inner: W,
-    bytes: u64,
-}
-
-impl<W: Write> Write for Counted<W> {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        let written = self.inner.write(buf)?;
-        self.bytes = self.bytes.saturating_add(written as u64);
-        Ok(written)
+    /// Bytes that don't compress.
+    pub fn noise(length: usize, seed: u64) -> Vec<u8> {
+        let mut x = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let next = || {
+            x ^= x << 13;
+            x ^= x >> 7;
+            x ^= x << 17;
+            (x >> 32) as u8
+        };
+        std::iter::repeat_with(next).take(length).collect()
     }
-    fn flush(&mut self) -> io::Result<()> {
-        self.inner.flush()
+
+    /// A file of so many chunks, a message in each.
+    fn file(chunks: usize) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut writer = SessionWriter::new(&mut bytes, &About::default()).unwrap();
+        for seq in 1..=chunks as u64 {
+            let at = Timestamp::from_millis(1_790_000_000_000 + 150 * seq);
+            writer.write(seq, at, "toy", &Body::In(Input::Timer)).unwrap();
+            writer.flush().unwrap();
+        }
+        let told = writer.file.finished_bytes();
+        let written = writer.finish().unwrap();
+        assert_eq!(written, bytes.len() as u64);
+        assert!(written <= told, "{written} > {told}");
+        bytes
+    }
+
+    #[test]
+    fn another_reader_finds_chunks_and_statistics() {
+        let bytes = file(20);
+        let summary = mcap::Summary::read(&bytes).unwrap().unwrap();
+        let stats = summary.stats.as_ref().unwrap();
+        assert_eq!((stats.message_count, stats.chunk_count, stats.channel_count), (20, 20, 1));
+        assert_eq!((stats.schema_count, stats.metadata_count), (1, 1));
+        assert_eq!(stats.message_end_time - stats.message_start_time, 19 * 150_000_000);
+        assert_eq!(summary.chunk_indexes.len(), 20);
+        for index in &summary.chunk_indexes {
+            let messages = summary.stream_chunk(&bytes, index).unwrap();
+            assert_eq!(messages.map(Result::unwrap).count(), 1);
+        }
+        let messages = mcap::MessageStream::new(&bytes).unwrap().map(Result::unwrap);
+        assert_eq!(messages.filter(|message| message.channel.topic == "/toy/in/timer").count(), 20);
     }
 }

@@ -1,5 +1,6 @@
 //! `depot demo`: brings the depot up on a made-up receiver, records, and replays what it recorded.
 
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use super::{block_on, gnss::print, replay, up};
@@ -10,12 +11,19 @@ use crate::service::Service;
 /// Ends on Ctrl-C or after `--for`.
 pub fn run(args: Demo) -> Result<ExitCode, Error> {
     let mut settings = args.up;
-    let file = match settings.record.clone() {
-        Some(file) => file,
-        None => settings.data.join("demo.mcap"),
-    };
+    let named = settings.record.clone();
+    let file = named.clone().unwrap_or_else(|| settings.data.join("demo.mcap"));
     if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).map_err(Error::file("create", folder))?;
+    }
+    if named.is_none() {
+        // Ours: nobody asked to keep it, so it isn't moved aside.
+        match std::fs::remove_file(&file) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(Error::file("remove", &file)(error));
+            }
+            _ => {}
+        }
     }
     settings.record = Some(file.clone());
     let code = block_on(up::run(settings, &Service::ALL, args.for_))?;

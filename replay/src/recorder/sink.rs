@@ -10,10 +10,16 @@ use super::{RecordError, Summary};
 use crate::format::FIRST_SEQ;
 use crate::writer::{SessionWriter, WriteError};
 
+/// Why nothing is written any more.
+enum Ended {
+    Failed(io::Error),
+    Full { max_bytes: u64 },
+}
+
 pub struct Sink<W: Write> {
-    /// None after a write failed.
+    /// None after a write failed or the file was full.
     writer: Option<SessionWriter<W>>,
-    failed: Option<io::Error>,
+    ended: Option<Ended>,
     unwritten: u64,
     losses: Losses,
     /// Of [`Losses`], those a gap in the file stands for.
@@ -27,7 +33,7 @@ impl<W: Write> Sink<W> {
     pub fn new(writer: SessionWriter<W>, losses: Losses) -> Self {
         Self {
             writer: Some(writer),
-            failed: None,
+            ended: None,
             unwritten: 0,
             losses,
             losses_told: 0,
@@ -69,9 +75,11 @@ impl<W: Write> Sink<W> {
             Some(Err(error)) => self.fail(error),
             None => {}
         }
-        match self.failed {
-            None => Ok(self.summary),
-            Some(source) => Err(RecordError::Write { kept: self.summary, unwritten: self.unwritten, source }),
+        let (kept, unwritten) = (self.summary, self.unwritten);
+        match self.ended {
+            None => Ok(kept),
+            Some(Ended::Failed(source)) => Err(RecordError::Write { kept, unwritten, source }),
+            Some(Ended::Full { max_bytes }) => Err(RecordError::Full { kept, unwritten, max_bytes }),
         }
     }
 
@@ -91,6 +99,10 @@ impl<W: Write> Sink<W> {
                 self.unwritten = self.unwritten.saturating_add(1);
                 self.fail(error);
             }
+            Some(Err(WriteError::Full { max_bytes })) => {
+                self.unwritten = self.unwritten.saturating_add(1);
+                self.full(max_bytes);
+            }
             None => self.unwritten = self.unwritten.saturating_add(1),
         }
     }
@@ -100,6 +112,7 @@ impl<W: Write> Sink<W> {
         let at = self.last_at;
         match self.writer.as_mut().map(|writer| writer.write(seq, at, "depot", &Body::Gap(lost))) {
             Some(Err(WriteError::Io(error))) => self.fail(error),
+            Some(Err(WriteError::Full { max_bytes })) => self.full(max_bytes),
             Some(Ok(()) | Err(WriteError::Unfit { .. })) | None => {}
         }
     }
@@ -111,6 +124,58 @@ impl<W: Write> Sink<W> {
             "the recording has stopped; the service goes on"
         );
         self.writer = None;
-        self.failed = Some(error);
+        self.ended = Some(Ended::Failed(error));
+    }
+
+    /// The file ends in order, the service goes on.
+    fn full(&mut self, max_bytes: u64) {
+        match self.writer.take().map(SessionWriter::finish) {
+            Some(Ok(bytes)) => self.summary.bytes = bytes,
+            Some(Err(error)) => return self.fail(error),
+            None => return,
+        }
+        let Summary { events, bytes, .. } = self.summary;
+        tracing::error!(events, bytes, max_bytes, "the recording is full and has ended; the service goes on");
+        self.ended = Some(Ended::Full { max_bytes });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kit::machine::{Input, StreamEvent};
+    use kit::tap::{Start, Tap};
+
+    use crate::session::Session;
+    use crate::writer::About;
+
+    const MAX_BYTES: u64 = 300_000;
+
+    #[test]
+    fn a_full_recording_ends_in_order_and_says_so() {
+        let mut file = Vec::new();
+        let writer = SessionWriter::new(&mut file, &About::default()).unwrap().at_most(MAX_BYTES);
+        let mut sink = Sink::new(writer, Tap::off().losses());
+        let event = |seq, body| Event { seq, at: Timestamp::from_secs(seq), service: "gps-status", body };
+        let (version, config) = (String::new(), serde_json::Value::Null);
+        let state = serde_json::Value::Null;
+        sink.take(&event(1, Body::Start(Start { version, seed: 0, config, state })));
+        for seq in 2..=100 {
+            let bytes = crate::writer::tests::noise(10_000, seq);
+            let event = event(
+                seq,
+                Body::In(Input::Stream { event: StreamEvent::Bytes { received_at_ns: 0, bytes } }),
+            );
+            sink.take(&event);
+            sink.flush();
+        }
+        let error = sink.finish().unwrap_err();
+        let RecordError::Full { kept, unwritten, max_bytes: MAX_BYTES } = error else { panic!("{error}") };
+        assert_eq!((kept.bytes, kept.events + unwritten), (file.len() as u64, 100));
+        assert!((MAX_BYTES / 2..=MAX_BYTES).contains(&kept.bytes), "{kept:?}");
+        assert!(error.to_string().starts_with("the recording ended when it had 300000 bytes: "), "{error}");
+        // Not cut off: read to an orderly end.
+        let session = Session::from_bytes(file).unwrap();
+        assert_eq!(session.events().unwrap().map(Result::unwrap).count() as u64, kept.events);
     }
 }

@@ -105,9 +105,10 @@ fn a_machine_that_draws_is_not_deterministic() {
 #[test]
 fn outputs_after_the_last_input_count_too() {
     let mut events = toy::events(1);
-    events.pop();
     let timer = events.iter().rposition(|e| matches!(e.body, Body::In(Input::Timer))).unwrap();
+    let end = events.pop().unwrap();
     events.truncate(timer + 1);
+    events.push(end);
     let (bytes, _) = record(|tap| {
         let tap = tap.of("toy");
         events.into_iter().for_each(|event| {
@@ -115,7 +116,35 @@ fn outputs_after_the_last_input_count_too() {
         });
     });
     let report = replay(&session(bytes), &*factory(Fault::None), Options::default()).unwrap();
-    assert_eq!((first(&report).0, report.differences), (DifferenceKind::Extra, 1));
+    assert_eq!(first(&report).0, DifferenceKind::Extra);
+}
+
+#[test]
+fn a_service_without_an_end_is_no_success() {
+    let told = |live: &dyn Fn(&kit::tap::Tap)| {
+        let report = replay(&session(record(live).0), &*factory(Fault::None), Options::default()).unwrap();
+        assert_eq!(report.outcome().exit_code(), 3, "{report}");
+        assert_eq!(report.differences, 0, "{report}");
+        report.to_string()
+    };
+    let crashed = |tap: &kit::tap::Tap| {
+        Shell::start(tap, "toy-1", epoch()).end();
+        let mut shell = Shell::start(tap, "toy-2", epoch());
+        shell.live(2);
+        // Amid its last input, whose output nobody saw.
+        tap.of("toy-2").record(shell.now, Body::In(toy::http(9, "/count")));
+    };
+    let text = told(&crashed);
+    assert!(text.starts_with("the recording of toy-2 has no end: "), "{text}");
+    // Nor does it help to start again.
+    let again = |tap: &kit::tap::Tap| {
+        crashed(tap);
+        let mut shell = Shell::start(tap, "toy-2", epoch());
+        shell.live(1);
+        shell.end();
+    };
+    let text = told(&again);
+    assert!(text.starts_with("the recording of toy-2 has no end: "), "{text}");
 }
 
 #[test]

@@ -159,10 +159,13 @@ fn a_tap_that_is_never_dropped_does_not_hold_the_end_up_for_ever() {
 struct Slow {
     disk: Memory,
     gate: std::sync::Arc<std::sync::Mutex<()>>,
+    /// Told before each write.
+    writes: std::sync::mpsc::Sender<()>,
 }
 
 impl Write for Slow {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        let _ = self.writes.send(());
         let _open = self.gate.lock().unwrap();
         self.disk.write(buf)
     }
@@ -175,10 +178,14 @@ impl Write for Slow {
 fn what_a_slow_disk_loses_is_a_gap_at_its_place() {
     let disk = Memory::default();
     let gate = std::sync::Arc::<std::sync::Mutex<()>>::default();
-    let slow = Slow { disk: disk.clone(), gate: gate.clone() };
+    let (writes, written) = std::sync::mpsc::channel();
+    let slow = Slow { disk: disk.clone(), gate: gate.clone(), writes };
     let (recorder, tap) = Recorder::to_writer(slow, &about(), Clock::start()).unwrap();
+    written.recv().unwrap();
     let closed = gate.lock().unwrap();
     let mut shell = Shell::start(&tap, "toy", epoch());
+    // From here on the recorder waits for the disk, and takes nothing.
+    written.recv().unwrap();
     let mut sent = 1_u64;
     while tap.lost() < 5 {
         shell.input(0, crate::toy::bytes(vec![1; 4]));

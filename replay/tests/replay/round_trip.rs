@@ -27,6 +27,17 @@ fn what_was_recorded_is_read_back() {
 }
 
 #[test]
+fn settings_are_told_as_they_were() {
+    let settings =
+        [("source", "scenario:seed=3,rate=1"), ("rate", "max"), ("record", "a \"b\"/ü.mcap"), ("host", "")];
+    let notes = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let about = replay::recorder::About { version: "0.0.9".to_owned(), notes };
+    let mut bytes = Vec::new();
+    SessionWriter::new(&mut bytes, &about).unwrap().finish().unwrap();
+    assert_eq!(*session(bytes).about(), about);
+}
+
+#[test]
 fn the_same_machine_makes_no_difference() {
     let report = replay(&session(recorded(4)), &*factory(Fault::None), Options::default()).unwrap();
     assert_eq!(report.outcome(), Outcome::Same);

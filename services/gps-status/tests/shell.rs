@@ -42,7 +42,7 @@ struct Service {
     handle: Handle,
     clock: Clock,
     stop: CancellationToken,
-    recorded: std::sync::mpsc::Receiver<Tapped>,
+    recorded: kit::tap::Events,
     runner: tokio::task::JoinHandle<Value>,
 }
 

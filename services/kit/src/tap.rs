@@ -1,18 +1,24 @@
 //! What the shell saw and did, on one time line, handed to a recorder without ever waiting for it.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
-    mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
+    },
+    time::Duration,
 };
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::machine::{ConnId, Input, Output, Timestamp};
+use crate::machine::{ConnId, Input, Output, StreamEvent, Timestamp};
 
 /// Events that wait for the recorder; beyond it they are lost, counted, and a [`Body::Gap`] says how many.
 pub const QUEUE_EVENTS: usize = 16_384;
+/// Bytes of text and payload in the events that wait for the recorder; an event that would make them more is
+/// lost as if the queue were full. Few events can be much: each may carry the largest frame a peer may send.
+pub const QUEUE_BYTES: usize = 64 * 1024 * 1024;
 
 /// One thing that happened.
 #[derive(Clone, Debug)]
@@ -132,6 +138,54 @@ struct Shared {
     seq: AtomicU64,
     lost: Arc<AtomicU64>,
     queue: Option<SyncSender<Event>>,
+    waiting: Arc<Waiting>,
+}
+
+/// Of the events in the queue, [`payload_bytes`] in all; at most [`QUEUE_BYTES`].
+#[derive(Debug, Default)]
+struct Waiting(AtomicUsize);
+
+impl Waiting {
+    /// False if there is no room for so many.
+    fn add(&self, bytes: usize) -> bool {
+        let more = |all: usize| all.checked_add(bytes).filter(|all| *all <= QUEUE_BYTES);
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+    }
+
+    fn remove(&self, bytes: usize) {
+        self.0.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+/// The recorder's end of the queue: whatever is taken from it makes room for more.
+#[derive(Debug)]
+pub struct Events {
+    queue: Receiver<Event>,
+    waiting: Arc<Waiting>,
+}
+
+impl Events {
+    /// The next event, waited for so long.
+    ///
+    /// # Errors
+    /// None came, or the queue is empty and its last tap dropped.
+    pub fn recv_timeout(&self, wait: Duration) -> Result<Event, RecvTimeoutError> {
+        self.queue.recv_timeout(wait).inspect(|event| self.taken(event))
+    }
+
+    /// The events that are there.
+    pub fn try_iter(&self) -> impl Iterator<Item = Event> {
+        self.queue.try_iter().inspect(|event| self.taken(event))
+    }
+
+    /// All events until the last tap is dropped; waits for them.
+    pub fn iter(&self) -> impl Iterator<Item = Event> {
+        self.queue.iter().inspect(|event| self.taken(event))
+    }
+
+    fn taken(&self, event: &Event) {
+        self.waiting.remove(payload_bytes(&event.body));
+    }
 }
 
 /// How many events a tap lost; outlives the tap.
@@ -150,18 +204,19 @@ impl Tap {
     /// Records nothing.
     #[must_use]
     pub fn off() -> Self {
-        Self::with(None)
+        Self::with(None, Arc::default())
     }
 
     /// A tap and the queue its recorder empties. The queue ends when every clone of the tap is dropped.
     #[must_use]
-    pub fn on() -> (Self, Receiver<Event>) {
-        let (queue, events) = sync_channel(QUEUE_EVENTS);
-        (Self::with(Some(queue)), events)
+    pub fn on() -> (Self, Events) {
+        let (sender, queue) = sync_channel(QUEUE_EVENTS);
+        let waiting = Arc::<Waiting>::default();
+        (Self::with(Some(sender), waiting.clone()), Events { queue, waiting })
     }
 
-    fn with(queue: Option<SyncSender<Event>>) -> Self {
-        let shared = Shared { seq: AtomicU64::new(1), lost: Arc::default(), queue };
+    fn with(queue: Option<SyncSender<Event>>, waiting: Arc<Waiting>) -> Self {
+        let shared = Shared { seq: AtomicU64::new(1), lost: Arc::default(), queue, waiting };
         Self { shared: Arc::new(shared), service: "" }
     }
 
@@ -193,11 +248,114 @@ impl Tap {
     pub fn record(&self, at: Timestamp, body: Body) -> u64 {
         let seq = self.shared.seq.fetch_add(1, Ordering::Relaxed);
         if let Some(queue) = &self.shared.queue {
-            let event = Event { seq, at, service: self.service, body };
-            if let Err(TrySendError::Full(_)) = queue.try_send(event) {
+            let bytes = payload_bytes(&body);
+            if !self.shared.waiting.add(bytes) {
                 self.shared.lost.fetch_add(1, Ordering::Relaxed);
+                return seq;
+            }
+            let event = Event { seq, at, service: self.service, body };
+            if let Err(refused) = queue.try_send(event) {
+                self.shared.waiting.remove(bytes);
+                if matches!(refused, TrySendError::Full(_)) {
+                    self.shared.lost.fetch_add(1, Ordering::Relaxed);
+                }
             }
         }
         seq
+    }
+}
+
+/// What an event holds besides itself, where a peer or a receiver says how much: [`QUEUE_EVENTS`] bounds the
+/// rest. Text that is shared with an outbox counts in full.
+fn payload_bytes(body: &Body) -> usize {
+    match body {
+        Body::In(Input::Http { method, path, query, body, .. }) => {
+            [method, path, query, body].iter().map(|text| text.len()).sum()
+        }
+        Body::In(Input::Open { path, query, .. }) => path.len().saturating_add(query.len()),
+        Body::In(Input::Text { text, .. })
+        | Body::Out(Output::Send { text, .. } | Output::Publish { text, .. }) => text.len(),
+        Body::In(Input::Stream { event: StreamEvent::Bytes { bytes, .. } }) => bytes.len(),
+        Body::Out(Output::Http { body, .. }) => body.len(),
+        Body::Session(SessionEvent::Peer { addr, origin, .. }) => {
+            origin.as_ref().map_or(0, String::len).saturating_add(addr.len())
+        }
+        Body::Session(SessionEvent::Sent { frames, .. }) => size_of_val(frames.as_slice()),
+        Body::Session(SessionEvent::Error { message, .. }) => message.len(),
+        // One of each for a service's life, or of our own making and short.
+        Body::Start(_)
+        | Body::End(_)
+        | Body::Gap(_)
+        | Body::In(
+            Input::Lagged { .. }
+            | Input::Closed { .. }
+            | Input::Stream { .. }
+            | Input::Clock { .. }
+            | Input::Timer
+            | Input::Stopping,
+        )
+        | Body::Out(Output::Close { .. } | Output::Join { .. })
+        | Body::Session(
+            SessionEvent::PingSent { .. }
+            | SessionEvent::Ping { .. }
+            | SessionEvent::Pong { .. }
+            | SessionEvent::Binary { .. }
+            | SessionEvent::CloseSent { .. },
+        ) => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LARGE_BYTES: usize = 120_000;
+
+    fn large() -> Body {
+        Body::In(Input::Text { conn: 1, text: "x".repeat(LARGE_BYTES).into() })
+    }
+
+    #[test]
+    fn large_events_fill_the_queue_by_their_bytes() {
+        let (tap, events) = Tap::on();
+        let fit = QUEUE_BYTES / LARGE_BYTES;
+        for n in 1..=fit as u64 {
+            assert_eq!((tap.record(Timestamp::ZERO, large()), tap.lost()), (n, 0));
+        }
+        tap.record(Timestamp::ZERO, large());
+        assert_eq!(tap.lost(), 1);
+        // One that is small still fits, and one that was taken makes room for another.
+        tap.record(Timestamp::ZERO, Body::In(Input::Timer));
+        assert_eq!(events.try_iter().next().map(|event| event.seq), Some(1));
+        tap.record(Timestamp::ZERO, large());
+        tap.record(Timestamp::ZERO, large());
+        assert_eq!(tap.lost(), 2);
+        drop(tap);
+        let rest: Vec<u64> = events.iter().map(|event| event.seq).collect();
+        let fit = fit as u64;
+        assert_eq!(rest, (2..=fit).chain([fit + 2, fit + 3]).collect::<Vec<_>>());
+        assert_eq!(events.waiting.0.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn what_the_queue_refuses_by_count_takes_no_bytes() {
+        let (tap, events) = Tap::on();
+        let text = || Body::In(Input::Text { conn: 1, text: "four".into() });
+        for _ in 0..QUEUE_EVENTS + 5 {
+            tap.record(Timestamp::ZERO, text());
+        }
+        assert_eq!((tap.lost(), events.waiting.0.load(Ordering::Relaxed)), (5, 4 * QUEUE_EVENTS));
+        assert_eq!(events.try_iter().count(), QUEUE_EVENTS);
+        assert_eq!(events.waiting.0.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn no_recorder_no_loss() {
+        let (tap, events) = Tap::on();
+        drop(events);
+        for _ in 0..2 * QUEUE_BYTES / LARGE_BYTES {
+            tap.record(Timestamp::ZERO, large());
+        }
+        assert_eq!(tap.lost(), 0);
     }
 }

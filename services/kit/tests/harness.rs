@@ -1,6 +1,6 @@
 //! A service with a toy machine on a port of its own, and clients for it.
 
-use std::{net::SocketAddr, sync::mpsc::Receiver, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use axum::Router;
 use futures_util::{SinkExt, StreamExt};
@@ -12,7 +12,7 @@ use kit::{
     runner::{Handle, Runner, RunnerLimits, StartParts},
     serve::{ServeLimits, serve},
     session::SessionLimits,
-    tap::{Body, Event, Tap},
+    tap::{Body, Event, Events, Tap},
     web::Web,
 };
 use serde_json::Value;
@@ -61,7 +61,7 @@ pub struct Bench {
     pub handle: Handle,
     pub clock: Clock,
     pub stop: CancellationToken,
-    pub events: Receiver<Event>,
+    pub events: Events,
     pub runner: JoinHandle<Value>,
     pub server: JoinHandle<()>,
 }

@@ -34,7 +34,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Service {
     pub addr: SocketAddr,
     pub stop: CancellationToken,
-    events: std::sync::mpsc::Receiver<Event>,
+    events: kit::tap::Events,
     runner: JoinHandle<Value>,
 }
 

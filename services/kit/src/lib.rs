@@ -15,6 +15,7 @@
 
 pub mod clock;
 pub mod error;
+mod line;
 mod linger;
 pub mod machine;
 pub mod origin;

@@ -1,6 +1,6 @@
 //! The listener of a service, its connections, and their orderly end.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::poll_fn, net::SocketAddr, sync::Arc, task::Poll, time::Duration};
 
 use axum::Router;
 use hyper::{server::conn::http1, service::service_fn};
@@ -15,7 +15,10 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::linger::{Linger, LingeringStream};
+use crate::{
+    line::{Line, WriteWatch},
+    linger::{Linger, LingeringStream},
+};
 
 /// Connections that speak HTTP at one time (WebSockets are counted by their service); beyond it the next one
 /// waits in the kernel's queue until one ends.
@@ -30,13 +33,20 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 pub struct ServeLimits {
     /// A connection that hasn't sent a whole request header for so long is closed, an idle one too.
     pub header: Duration,
+    /// A connection that takes none of an answer for so long is reset. A WebSocket's session has a limit of its
+    /// own.
+    pub write: Duration,
     /// After a stop, what requests and WebSockets under way may take to end.
     pub shutdown: Duration,
 }
 
 impl Default for ServeLimits {
     fn default() -> Self {
-        Self { header: Duration::from_secs(10), shutdown: Duration::from_secs(5) }
+        Self {
+            header: Duration::from_secs(10),
+            write: Duration::from_secs(30),
+            shutdown: Duration::from_secs(5),
+        }
     }
 }
 
@@ -44,6 +54,7 @@ impl Default for ServeLimits {
 #[derive(Clone, Debug)]
 pub(crate) struct Connection {
     pub(crate) addr: SocketAddr,
+    pub(crate) line: Line,
     pub(crate) linger: Linger,
     /// Keeps [`serve`] waiting for whoever holds a token of it.
     pub(crate) sessions: TaskTracker,
@@ -57,7 +68,8 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
     let tasks = TaskTracker::new();
     let places = Arc::new(Semaphore::new(MAX_HTTP_CONNECTIONS));
     while let Some((tcp, addr, place)) = accept(&listener, &places, &stop).await {
-        let connection = Connection { addr, linger: Linger::default(), sessions: tasks.clone() };
+        let (line, linger) = (Line::default(), Linger::default());
+        let connection = Connection { addr, line, linger, sessions: tasks.clone() };
         tasks.spawn(connect(tcp, connection, router.clone(), place, stop.clone(), limits));
     }
     drop(listener);
@@ -104,12 +116,19 @@ async fn connect(
     if let Err(error) = tcp.set_nodelay(true) {
         tracing::debug!(%error, "can't set TCP_NODELAY");
     }
-    let linger = connection.linger.clone();
-    let io = TokioIo::new(LingeringStream::new(tcp, connection.linger.clone()));
+    let (line, linger) = (connection.line.clone(), connection.linger.clone());
+    let watch = WriteWatch::new(line.clone(), limits.write);
+    let io = TokioIo::new(LingeringStream::new(tcp, linger.clone(), watch));
     let router = TowerToHyperService::new(router);
     let service = service_fn(move |mut request: hyper::Request<_>| {
+        let under_way = connection.line.request();
         request.extensions_mut().insert(connection.clone());
-        hyper::service::Service::call(&router, request)
+        let answer = hyper::service::Service::call(&router, request);
+        async move {
+            let answer = answer.await;
+            drop(under_way);
+            answer
+        }
     });
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -121,9 +140,15 @@ async fn connect(
     let served = tokio::select! {
         served = serving.as_mut() => served,
         () = stop.cancelled() => {
+            line.stop();
             serving.as_mut().graceful_shutdown();
+            // Half a header, or the room between two requests, is not waited for.
+            let last_answer = poll_fn(|cx| match serving.as_mut().poll(cx) {
+                Poll::Pending if line.is_idle() => Poll::Ready(Ok(())),
+                served => served,
+            });
             // Later it is dropped with whatever it was doing.
-            timeout(limits.shutdown, serving).await.unwrap_or(Ok(()))
+            timeout(limits.shutdown, last_answer).await.unwrap_or(Ok(()))
         }
     };
     if let Err(error) = served {

@@ -104,12 +104,15 @@ impl Web {
         let origin = parts.headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
         let peer = Peer { addr, origin: origin.map(str::to_owned) };
         let tracked = connection.as_ref().map(|connection| connection.sessions.token());
-        let linger = connection.map(|connection| connection.linger);
+        let (line, linger) = connection.map(|connection| (connection.line, connection.linger)).unzip();
         let (handle, limits) = (self.handle.clone(), self.limits);
         let hello = Hello { peer, path: path.to_owned(), query, pace };
         let upgrade = session::configure(upgrade, &limits)
             .on_failed_upgrade(|error| tracing::debug!(%error, "a WebSocket handshake broke off"));
         Ok(upgrade.on_upgrade(async move |socket| {
+            if let Some(line) = line {
+                line.upgraded();
+            }
             let session = session::run(socket, handle, hello, limits, linger);
             // In a task of its own: this one would keep the room that the handshake took.
             tokio::spawn(async move {

@@ -61,10 +61,11 @@ async fn a_client_that_reads_no_answers_holds_no_stop_up() {
 async fn half_a_header_holds_no_stop_up() {
     let bench = Bench::start().await;
     let mut slow = TcpStream::connect(bench.addr).await.unwrap();
-    slow.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\nGET /health HT").await.unwrap();
-    let mut begin = [0; 12];
-    patient(slow.read_exact(&mut begin)).await.unwrap();
-    assert_eq!(&begin, b"HTTP/1.1 200", "so it has read the rest too");
+    slow.write_all(b"GET /health HTTP/1.1\r\nho").await.unwrap();
+    // Whoever came later was served, so it has been read.
+    for _ in 0..3 {
+        bench.request("GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    }
     let (clock, asked) = (bench.clock, bench.clock.now());
     bench.finish().await;
     assert!(clock.now() - asked < PATIENCE / 2, "it took {:?}", clock.now() - asked);

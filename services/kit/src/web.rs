@@ -1,6 +1,6 @@
 //! Routes that forward to a machine, so that a service's own `routes.rs` is a list.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -24,12 +24,15 @@ use crate::{
     runner::{Handle, Peer},
     serve::Connection,
     session::{self, Hello, SessionLimits},
+    tap::SessionEvent,
 };
 
 /// Largest request body, bytes; a larger one gets 413.
 pub const MAX_BODY_BYTES: usize = 1 << 20;
 /// How long a request body may take to arrive; then it counts as broken off.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Characters of a refused path that reach the log and the recording; the rest is left out.
+const SHOWN_PATH_CHARS: usize = 200;
 
 /// What the routes of one service share.
 #[derive(Clone, Debug)]
@@ -54,8 +57,8 @@ impl Web {
     pub fn http_route(&self) -> MethodRouter {
         let web = self.clone();
         any(move |request: Request| async move {
-            let path = request.uri().path().to_owned();
-            web.forward(request).await.unwrap_or_else(|refusal| refused(refusal, &path))
+            let asker = Asker::of(&request);
+            web.forward(request).await.unwrap_or_else(|refusal| web.refused(refusal, asker))
         })
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
     }
@@ -64,15 +67,17 @@ impl Web {
     pub fn ws_route(&self, path: &'static str) -> MethodRouter {
         let web = self.clone();
         any(move |request: Request| async move {
+            let asker = Asker::of(&request);
             let mut parts = request.into_parts().0;
             let hello = web.admit(path, &mut parts).await;
-            hello.unwrap_or_else(|refusal| refused(refusal, path))
+            hello.unwrap_or_else(|refusal| web.refused(refusal, asker))
         })
     }
 
     /// Adds what every service has: 404 as JSON, and the CORS answers.
     pub fn finish(&self, routes: Router) -> Router {
-        let not_found = async |request: Request| refused(Refusal::NotFound, request.uri().path());
+        let web = self.clone();
+        let not_found = async move |request: Request| web.refused(Refusal::NotFound, Asker::of(&request));
         routes.fallback(not_found).layer(self.origins.cors())
     }
 
@@ -85,7 +90,7 @@ impl Web {
         let path = percent_decode_str(uri.path()).decode_utf8().map_err(|_| Refusal::BadPath)?;
         let body = read_body(request).await?;
         let query = uri.query().unwrap_or_default();
-        let (status, body) = self.handle.http(method.as_str(), &path, query, body).await;
+        let (status, body) = self.handle.ask(method.as_str(), &path, query, body).await?;
         Ok(json_response(status, body))
     }
 
@@ -100,7 +105,7 @@ impl Web {
         let place = self.places.clone().try_acquire_owned().map_err(|_| full)?;
 
         let connection = parts.extensions.get::<Connection>().cloned();
-        let addr = connection.as_ref().map_or_else(|| "unknown".to_owned(), |c| c.addr.to_string());
+        let addr = name(connection.as_ref().map(|connection| connection.addr));
         let origin = parts.headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
         let peer = Peer { addr, origin: origin.map(str::to_owned) };
         let tracked = connection.as_ref().map(|connection| connection.sessions.token());
@@ -121,6 +126,31 @@ impl Web {
             });
         }))
     }
+
+    fn refused(&self, refusal: Refusal, asker: Asker) -> Response {
+        let Asker { addr, path } = asker;
+        refusal.log(&path);
+        let status = refusal.status().as_u16();
+        self.handle.record(SessionEvent::Refused { addr: name(addr), path, status });
+        refusal.into_response()
+    }
+}
+
+/// Who asked for what, should it be refused.
+struct Asker {
+    addr: Option<SocketAddr>,
+    path: String,
+}
+
+impl Asker {
+    fn of(request: &Request) -> Self {
+        let addr = request.extensions().get::<Connection>().map(|connection| connection.addr);
+        Self { addr, path: request.uri().path().chars().take(SHOWN_PATH_CHARS).collect() }
+    }
+}
+
+fn name(addr: Option<SocketAddr>) -> String {
+    addr.map_or_else(|| "unknown".to_owned(), |addr| addr.to_string())
 }
 
 async fn read_body(request: Request) -> Result<String, Refusal> {
@@ -139,9 +169,4 @@ async fn read_body(request: Request) -> Result<String, Refusal> {
         Ok(Ok(bytes)) => bytes,
     };
     String::from_utf8(bytes.into()).map_err(|_| broken("not UTF-8"))
-}
-
-fn refused(refusal: Refusal, path: &str) -> Response {
-    refusal.log(path);
-    refusal.into_response()
 }

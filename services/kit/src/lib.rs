@@ -9,7 +9,7 @@
 //! - [`serve`]: the listener, its connections and their orderly end.
 //! - [`origin`]: which web pages may talk to a service.
 //! - [`error`]: refusals, with one text for the client and one for the log.
-//! - [`shutdown`]: what Ctrl-C and SIGTERM do.
+//! - [`shutdown`]: what Ctrl-C, SIGTERM and SIGHUP do.
 //! - [`tap`]: what the shell saw and did, handed to a recorder without ever waiting for it.
 //! - [`clock`]: the only place that reads a clock.
 

@@ -32,6 +32,7 @@ use crate::source::{self, Gnss};
 pub async fn run(args: Up, limit: Option<Duration>) -> Result<ExitCode, Error> {
     let gnss = Gnss::parse(&args.gnss)?;
     let origins = Origins::new(&args.allow_origin)?;
+    kit::limits::make_room_for(args.max_connections);
     let (listener, address) = listen(&args).await?;
     let mut ready = args.ready_file.as_deref().map(ReadyFile::claim).transpose()?;
     let stop = kit::shutdown::on_signals().map_err(Error::Start)?;

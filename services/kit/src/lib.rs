@@ -10,17 +10,20 @@
 //! - [`origin`]: which web pages may talk to a service.
 //! - [`error`]: refusals, with one text for the client and one for the log.
 //! - [`shutdown`]: what Ctrl-C, SIGTERM and SIGHUP do.
+//! - [`limits`]: what the system allows a process.
 //! - [`tap`]: what the shell saw and did, handed to a recorder without ever waiting for it.
 //! - [`clock`]: the only place that reads a clock.
 
 pub mod clock;
 pub mod error;
+pub mod limits;
 mod line;
 mod linger;
 pub mod machine;
 pub mod origin;
 pub mod outbox;
 pub mod pace;
+mod quiet;
 pub mod runner;
 pub mod serve;
 pub mod session;

@@ -16,8 +16,10 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    clock::Clock,
     line::{Line, WriteWatch},
     linger::{Linger, LingeringStream},
+    quiet::Quiet,
 };
 
 /// Connections that speak HTTP at one time (WebSockets are counted by their service); beyond it the next one
@@ -27,6 +29,8 @@ pub const MAX_HTTP_CONNECTIONS: usize = 2048;
 pub const MAX_HEADER_BYTES: usize = 16 << 10;
 /// Pause after the system refused to accept (no file descriptors left).
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+/// How often that is logged at most: it may last, or come and go with each connection.
+const ACCEPT_LOG_EVERY: Duration = Duration::from_secs(60);
 
 /// How long things may take. The defaults are the contract's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +71,8 @@ pub(crate) struct Connection {
 pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken, limits: ServeLimits) {
     let tasks = TaskTracker::new();
     let places = Arc::new(Semaphore::new(MAX_HTTP_CONNECTIONS));
-    while let Some((tcp, addr, place)) = accept(&listener, &places, &stop).await {
+    let (clock, mut log) = (Clock::start(), Quiet::new(ACCEPT_LOG_EVERY));
+    while let Some((tcp, addr, place)) = accept(&listener, &places, &stop, clock, &mut log).await {
         let (line, linger) = (Line::default(), Linger::default());
         let connection = Connection { addr, line, linger, sessions: tasks.clone() };
         tasks.spawn(connect(tcp, connection, router.clone(), place, stop.clone(), limits));
@@ -84,6 +89,8 @@ async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
     stop: &CancellationToken,
+    clock: Clock,
+    log: &mut Quiet,
 ) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let next = async {
         let place = places.clone().acquire_owned().await.ok()?;
@@ -91,7 +98,9 @@ async fn accept(
             match listener.accept().await {
                 Ok((tcp, addr)) => return Some((tcp, addr, place)),
                 Err(error) => {
-                    tracing::warn!(%error, "can't accept a connection; trying again");
+                    if let Some(left_out) = log.pass(clock.now()) {
+                        tracing::warn!(%error, left_out, "can't accept connections; trying on");
+                    }
                     sleep(ACCEPT_RETRY).await;
                 }
             }

@@ -16,7 +16,7 @@ pub(crate) struct Quiet {
 }
 
 impl Quiet {
-    pub(crate) fn new(interval: Duration) -> Self {
+    pub(crate) const fn new(interval: Duration) -> Self {
         Self { interval, next: Timestamp::ZERO, left_out: 0 }
     }
 

@@ -154,7 +154,7 @@ impl Handle {
     /// The machine's answer to a request; a refusal when it is gone, overrun or silent.
     pub async fn http(&self, method: &str, path: &str, query: &str, body: String) -> (StatusCode, String) {
         self.ask(method, path, query, body).await.unwrap_or_else(|refusal| {
-            refusal.log(path);
+            refusal.log(path, 0);
             (refusal.status(), refusal.body())
         })
     }

@@ -1,6 +1,10 @@
 //! Routes that forward to a machine, so that a service's own `routes.rs` is a list.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -18,7 +22,7 @@ use percent_encoding::percent_decode_str;
 use tokio::{sync::Semaphore, time::timeout};
 
 use crate::{
-    error::{Refusal, json_response},
+    error::{Refusal, RefusalLog, json_response},
     origin::Origins,
     pace::Pace,
     runner::{Handle, Peer},
@@ -41,6 +45,7 @@ pub struct Web {
     origins: Origins,
     limits: SessionLimits,
     places: Arc<Semaphore>,
+    refusals: Arc<Mutex<RefusalLog>>,
 }
 
 impl Web {
@@ -48,7 +53,8 @@ impl Web {
     #[must_use]
     pub fn new(handle: Handle, origins: Origins, limits: SessionLimits) -> Self {
         let places = Arc::new(Semaphore::new(limits.max_sessions.min(Semaphore::MAX_PERMITS)));
-        Self { handle, origins, limits, places }
+        let refusals = Arc::new(Mutex::new(RefusalLog::new()));
+        Self { handle, origins, limits, places, refusals }
     }
 
     /// Forwards every request to the machine, which answers it whatever its method; a HEAD as a GET.
@@ -129,7 +135,8 @@ impl Web {
 
     fn refused(&self, refusal: Refusal, asker: Asker) -> Response {
         let Asker { addr, path } = asker;
-        refusal.log(&path);
+        let now = self.handle.clock().now();
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner).log(&refusal, &path, now);
         let status = refusal.status().as_u16();
         self.handle.record(SessionEvent::Refused { addr: name(addr), path, status });
         refusal.into_response()

@@ -113,5 +113,8 @@ fn session(event: &SessionEvent) -> String {
             format!("session  connection {conn} was closed {code} {reason}")
         }
         SessionEvent::Error { conn, message } => format!("session  connection {conn} failed: {message}"),
+        SessionEvent::Refused { addr, path, status } => {
+            format!("session  {addr} was refused {path} with {status}")
+        }
     }
 }

@@ -27,6 +27,7 @@ use crate::source::{self, Gnss};
 pub async fn run(args: Up, services: &[Service], limit: Option<Duration>) -> Result<ExitCode, Error> {
     let gnss = Gnss::parse(&args.gnss)?;
     let origins = Origins::new(&args.allow_origin)?;
+    kit::limits::make_room_for(args.max_connections.saturating_mul(services.len()));
     let mut listening = Vec::new();
     for service in services {
         listening.push((*service, service.listen(&args).await?));

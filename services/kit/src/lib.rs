@@ -9,17 +9,21 @@
 //! - [`serve`]: the listener, its connections and their orderly end.
 //! - [`origin`]: which web pages may talk to a service.
 //! - [`error`]: refusals, with one text for the client and one for the log.
-//! - [`shutdown`]: what Ctrl-C and SIGTERM do.
+//! - [`shutdown`]: what Ctrl-C, SIGTERM and SIGHUP do.
+//! - [`limits`]: what the system allows a process.
 //! - [`tap`]: what the shell saw and did, handed to a recorder without ever waiting for it.
 //! - [`clock`]: the only place that reads a clock.
 
 pub mod clock;
 pub mod error;
+pub mod limits;
+mod line;
 mod linger;
 pub mod machine;
 pub mod origin;
 pub mod outbox;
 pub mod pace;
+mod quiet;
 pub mod runner;
 pub mod serve;
 pub mod session;

@@ -22,6 +22,8 @@ use tokio::{
     time::timeout,
 };
 
+use crate::line::WriteWatch;
+
 /// How long a closed socket reads on at most; then the reset goes out after all.
 const LINGER: Duration = Duration::from_secs(2);
 /// How much it reads on at most; then the same.
@@ -39,27 +41,35 @@ impl Linger {
     }
 }
 
-/// A TCP stream that lingers when dropped, if asked to.
+/// A TCP stream that lingers when dropped, if asked to, and whose writes don't wait for ever.
 #[derive(Debug)]
 pub(crate) struct LingeringStream {
     /// None only while it is being dropped.
     tcp: Option<TcpStream>,
     linger: Linger,
+    watch: WriteWatch,
 }
 
 impl LingeringStream {
-    pub(crate) fn new(tcp: TcpStream, linger: Linger) -> Self {
-        Self { tcp: Some(tcp), linger }
+    pub(crate) fn new(tcp: TcpStream, linger: Linger, watch: WriteWatch) -> Self {
+        Self { tcp: Some(tcp), linger, watch }
     }
 
-    fn tcp(self: Pin<&mut Self>) -> io::Result<Pin<&mut TcpStream>> {
-        self.get_mut().tcp.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
+    fn tcp(&mut self) -> io::Result<Pin<&mut TcpStream>> {
+        self.tcp.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 }
 
 impl Drop for LingeringStream {
     fn drop(&mut self) {
-        if self.linger.0.load(Ordering::Relaxed)
+        if self.watch.has_expired() {
+            if let Some(tcp) = &self.tcp
+                && let Err(error) = tcp.set_zero_linger()
+            {
+                // The kernel then gives up on the peer in its own time.
+                tracing::debug!(%error, "can't reset a connection");
+            }
+        } else if self.linger.0.load(Ordering::Relaxed)
             && let Some(tcp) = self.tcp.take()
             && let Ok(runtime) = Handle::try_current()
         {
@@ -78,33 +88,39 @@ async fn read_on(mut tcp: TcpStream) -> io::Result<()> {
 }
 
 impl AsyncRead for LingeringStream {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         self.tcp()?.poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for LingeringStream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.tcp()?.poll_write(cx, buf)
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let written = self.tcp()?.poll_write(cx, buf);
+        self.watch.check(written, cx)
     }
 
     fn poll_write_vectored(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.tcp()?.poll_write_vectored(cx, bufs)
+        let written = self.tcp()?.poll_write_vectored(cx, bufs);
+        self.watch.check(written, cx)
     }
 
     fn is_write_vectored(&self) -> bool {
         true
     }
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.tcp()?.poll_flush(cx)
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.tcp()?.poll_shutdown(cx)
     }
 }

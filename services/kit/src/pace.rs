@@ -1,7 +1,8 @@
 //! `?batch_ms` and `?min_interval_ms`: how a connection asked to be paced. Pure.
 //!
 //! The middle of a burst may be dropped, never its end: a held frame leaves only by being sent, or by a
-//! newer one of its key taking its place.
+//! newer one of its key taking its place. Frames without a key keep their order, and those with one keep
+//! theirs; an answer may overtake a state.
 
 use std::{
     collections::BTreeMap,
@@ -30,7 +31,8 @@ const SHOWN_CHARS: usize = 40;
 pub struct Pace {
     /// `?batch_ms=N`: a JSON array of the messages of each interval.
     pub batch: Option<Duration>,
-    /// `?min_interval_ms=N`: the newest state of each key, at most that often.
+    /// `?min_interval_ms=N`: the newest state of each key, at most that often. What has no key (an answer, an
+    /// error) doesn't wait for that.
     pub min_interval: Option<Duration>,
 }
 
@@ -153,7 +155,7 @@ impl Pacer {
         if let Some(limiter) = &mut self.limiter
             && limiter.due().is_some_and(|due| due <= now)
         {
-            let frames = limiter.take(now);
+            let frames = limiter.take_due(now);
             let Some(batcher) = &mut self.batcher else { return Some(Burst { frames, batch: false }) };
             for frame in frames {
                 batcher.push(frame, now);
@@ -171,10 +173,11 @@ impl Pacer {
     }
 }
 
-/// The newest of each key, in the order of the newest, with all keyless ones between.
+/// The newest of each key, in the order of the newest, and all keyless ones, which leave at once.
 #[derive(Debug)]
 struct Limiter {
     interval: Duration,
+    keyless: BTreeMap<u64, OutFrame>,
     held: BTreeMap<u64, OutFrame>,
     place_of_key: BTreeMap<u64, u64>,
     places: u64,
@@ -186,6 +189,7 @@ impl Limiter {
     fn new(interval: Duration) -> Self {
         Self {
             interval,
+            keyless: BTreeMap::new(),
             held: BTreeMap::new(),
             place_of_key: BTreeMap::new(),
             places: 0,
@@ -196,7 +200,11 @@ impl Limiter {
 
     fn push(&mut self, frame: OutFrame) {
         self.places += 1;
-        let older = frame.key.and_then(|key| self.place_of_key.insert(key, self.places));
+        let Some(key) = frame.key else {
+            self.keyless.insert(self.places, frame);
+            return;
+        };
+        let older = self.place_of_key.insert(key, self.places);
         if let Some(older) = older.and_then(|place| self.held.remove(&place)) {
             self.bytes -= older.text.len();
         }
@@ -205,6 +213,10 @@ impl Limiter {
     }
 
     fn due(&self) -> Option<Timestamp> {
+        if self.keyless.is_empty() { self.state_due() } else { Some(Timestamp::ZERO) }
+    }
+
+    fn state_due(&self) -> Option<Timestamp> {
         if self.held.is_empty() {
             return None;
         }
@@ -212,11 +224,20 @@ impl Limiter {
         Some(self.last.filter(|_| !full).map_or(Timestamp::ZERO, |last| last + self.interval))
     }
 
+    fn take_due(&mut self, now: Timestamp) -> Vec<OutFrame> {
+        if self.state_due().is_some_and(|due| due <= now) {
+            return self.take(now);
+        }
+        mem::take(&mut self.keyless).into_values().collect()
+    }
+
     fn take(&mut self, now: Timestamp) -> Vec<OutFrame> {
         self.place_of_key.clear();
         self.bytes = 0;
         self.last = Some(now);
-        mem::take(&mut self.held).into_values().collect()
+        let mut frames = mem::take(&mut self.keyless);
+        frames.append(&mut self.held);
+        frames.into_values().collect()
     }
 }
 

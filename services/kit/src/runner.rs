@@ -153,17 +153,26 @@ type Reply = oneshot::Sender<Result<(u16, String), Refusal>>;
 impl Handle {
     /// The machine's answer to a request; a refusal when it is gone, overrun or silent.
     pub async fn http(&self, method: &str, path: &str, query: &str, body: String) -> (StatusCode, String) {
-        let answer = match timeout(HTTP_ANSWER_TIMEOUT, self.ask(method, path, query, body)).await {
-            Ok(answer) => answer,
-            Err(_) => Err(Refusal::NoAnswer { waited_s: HTTP_ANSWER_TIMEOUT.as_secs() }),
-        };
-        answer.unwrap_or_else(|refusal| {
-            refusal.log(path);
+        self.ask(method, path, query, body).await.unwrap_or_else(|refusal| {
+            refusal.log(path, 0);
             (refusal.status(), refusal.body())
         })
     }
 
-    async fn ask(
+    /// The same, for one who sees to refusals itself.
+    pub(crate) async fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        query: &str,
+        body: String,
+    ) -> Result<(StatusCode, String), Refusal> {
+        let asked = self.ask_patiently(method, path, query, body);
+        let silent = |_| Err(Refusal::NoAnswer { waited_s: HTTP_ANSWER_TIMEOUT.as_secs() });
+        timeout(HTTP_ANSWER_TIMEOUT, asked).await.unwrap_or_else(silent)
+    }
+
+    async fn ask_patiently(
         &self,
         method: &str,
         path: &str,

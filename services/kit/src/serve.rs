@@ -1,6 +1,6 @@
 //! The listener of a service, its connections, and their orderly end.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::poll_fn, net::SocketAddr, sync::Arc, task::Poll, time::Duration};
 
 use axum::Router;
 use hyper::{server::conn::http1, service::service_fn};
@@ -15,7 +15,12 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::linger::{Linger, LingeringStream};
+use crate::{
+    clock::Clock,
+    line::{Line, WriteWatch},
+    linger::{Linger, LingeringStream},
+    quiet::Quiet,
+};
 
 /// Connections that speak HTTP at one time (WebSockets are counted by their service); beyond it the next one
 /// waits in the kernel's queue until one ends.
@@ -24,19 +29,28 @@ pub const MAX_HTTP_CONNECTIONS: usize = 2048;
 pub const MAX_HEADER_BYTES: usize = 16 << 10;
 /// Pause after the system refused to accept (no file descriptors left).
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+/// How often that is logged at most: it may last, or come and go with each connection.
+const ACCEPT_LOG_EVERY: Duration = Duration::from_secs(60);
 
 /// How long things may take. The defaults are the contract's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServeLimits {
     /// A connection that hasn't sent a whole request header for so long is closed, an idle one too.
     pub header: Duration,
+    /// A connection that takes none of an answer for so long is reset. A WebSocket's session has a limit of its
+    /// own.
+    pub write: Duration,
     /// After a stop, what requests and WebSockets under way may take to end.
     pub shutdown: Duration,
 }
 
 impl Default for ServeLimits {
     fn default() -> Self {
-        Self { header: Duration::from_secs(10), shutdown: Duration::from_secs(5) }
+        Self {
+            header: Duration::from_secs(10),
+            write: Duration::from_secs(30),
+            shutdown: Duration::from_secs(5),
+        }
     }
 }
 
@@ -44,6 +58,7 @@ impl Default for ServeLimits {
 #[derive(Clone, Debug)]
 pub(crate) struct Connection {
     pub(crate) addr: SocketAddr,
+    pub(crate) line: Line,
     pub(crate) linger: Linger,
     /// Keeps [`serve`] waiting for whoever holds a token of it.
     pub(crate) sessions: TaskTracker,
@@ -56,8 +71,10 @@ pub(crate) struct Connection {
 pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken, limits: ServeLimits) {
     let tasks = TaskTracker::new();
     let places = Arc::new(Semaphore::new(MAX_HTTP_CONNECTIONS));
-    while let Some((tcp, addr, place)) = accept(&listener, &places, &stop).await {
-        let connection = Connection { addr, linger: Linger::default(), sessions: tasks.clone() };
+    let (clock, mut log) = (Clock::start(), Quiet::new(ACCEPT_LOG_EVERY));
+    while let Some((tcp, addr, place)) = accept(&listener, &places, &stop, clock, &mut log).await {
+        let (line, linger) = (Line::default(), Linger::default());
+        let connection = Connection { addr, line, linger, sessions: tasks.clone() };
         tasks.spawn(connect(tcp, connection, router.clone(), place, stop.clone(), limits));
     }
     drop(listener);
@@ -72,6 +89,8 @@ async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
     stop: &CancellationToken,
+    clock: Clock,
+    log: &mut Quiet,
 ) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let next = async {
         let place = places.clone().acquire_owned().await.ok()?;
@@ -79,7 +98,9 @@ async fn accept(
             match listener.accept().await {
                 Ok((tcp, addr)) => return Some((tcp, addr, place)),
                 Err(error) => {
-                    tracing::warn!(%error, "can't accept a connection; trying again");
+                    if let Some(left_out) = log.pass(clock.now()) {
+                        tracing::warn!(%error, left_out, "can't accept connections; trying on");
+                    }
                     sleep(ACCEPT_RETRY).await;
                 }
             }
@@ -104,12 +125,19 @@ async fn connect(
     if let Err(error) = tcp.set_nodelay(true) {
         tracing::debug!(%error, "can't set TCP_NODELAY");
     }
-    let linger = connection.linger.clone();
-    let io = TokioIo::new(LingeringStream::new(tcp, connection.linger.clone()));
+    let (line, linger) = (connection.line.clone(), connection.linger.clone());
+    let watch = WriteWatch::new(line.clone(), limits.write);
+    let io = TokioIo::new(LingeringStream::new(tcp, linger.clone(), watch));
     let router = TowerToHyperService::new(router);
     let service = service_fn(move |mut request: hyper::Request<_>| {
+        let under_way = connection.line.request();
         request.extensions_mut().insert(connection.clone());
-        hyper::service::Service::call(&router, request)
+        let answer = hyper::service::Service::call(&router, request);
+        async move {
+            let answer = answer.await;
+            drop(under_way);
+            answer
+        }
     });
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -121,9 +149,15 @@ async fn connect(
     let served = tokio::select! {
         served = serving.as_mut() => served,
         () = stop.cancelled() => {
+            line.stop();
             serving.as_mut().graceful_shutdown();
+            // Half a header, or the room between two requests, is not waited for.
+            let last_answer = poll_fn(|cx| match serving.as_mut().poll(cx) {
+                Poll::Pending if line.is_idle() => Poll::Ready(Ok(())),
+                served => served,
+            });
             // Later it is dropped with whatever it was doing.
-            timeout(limits.shutdown, serving).await.unwrap_or(Ok(()))
+            timeout(limits.shutdown, last_answer).await.unwrap_or(Ok(()))
         }
     };
     if let Err(error) = served {

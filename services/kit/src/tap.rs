@@ -43,7 +43,7 @@ pub enum Body {
     In(Input),
     /// Came out of the machine for the last `In`.
     Out(Output),
-    /// Seen by a session loop; the machine isn't told.
+    /// Seen or refused by the shell; the machine isn't told.
     Session(SessionEvent),
     /// A service ended in order; its state then.
     End(serde_json::Value),
@@ -64,7 +64,7 @@ pub struct Start {
     pub state: serde_json::Value,
 }
 
-/// What a session loop sees that is not for the machine.
+/// What the shell sees and refuses that is not for the machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum SessionEvent {
@@ -123,6 +123,15 @@ pub enum SessionEvent {
         conn: ConnId,
         /// As the library words it.
         message: String,
+    },
+    /// A request or a handshake was refused before the machine saw it, or went without its answer.
+    Refused {
+        /// Address and port.
+        addr: String,
+        /// Of the URL, as sent, without the query; the end is left out when it is long.
+        path: String,
+        /// Of the answer.
+        status: u16,
     },
 }
 
@@ -280,6 +289,7 @@ fn payload_bytes(body: &Body) -> usize {
         Body::Session(SessionEvent::Peer { addr, origin, .. }) => {
             origin.as_ref().map_or(0, String::len).saturating_add(addr.len())
         }
+        Body::Session(SessionEvent::Refused { addr, path, .. }) => addr.len().saturating_add(path.len()),
         Body::Session(SessionEvent::Sent { frames, .. }) => size_of_val(frames.as_slice()),
         Body::Session(SessionEvent::Error { message, .. }) => message.len(),
         // One of each for a service's life, or of our own making and short.

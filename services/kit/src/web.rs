@@ -1,6 +1,10 @@
 //! Routes that forward to a machine, so that a service's own `routes.rs` is a list.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -18,18 +22,21 @@ use percent_encoding::percent_decode_str;
 use tokio::{sync::Semaphore, time::timeout};
 
 use crate::{
-    error::{Refusal, json_response},
+    error::{Refusal, RefusalLog, json_response},
     origin::Origins,
     pace::Pace,
     runner::{Handle, Peer},
     serve::Connection,
     session::{self, Hello, SessionLimits},
+    tap::SessionEvent,
 };
 
 /// Largest request body, bytes; a larger one gets 413.
 pub const MAX_BODY_BYTES: usize = 1 << 20;
 /// How long a request body may take to arrive; then it counts as broken off.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Characters of a refused path that reach the log and the recording; the rest is left out.
+const SHOWN_PATH_CHARS: usize = 200;
 
 /// What the routes of one service share.
 #[derive(Clone, Debug)]
@@ -38,6 +45,7 @@ pub struct Web {
     origins: Origins,
     limits: SessionLimits,
     places: Arc<Semaphore>,
+    refusals: Arc<Mutex<RefusalLog>>,
 }
 
 impl Web {
@@ -45,7 +53,8 @@ impl Web {
     #[must_use]
     pub fn new(handle: Handle, origins: Origins, limits: SessionLimits) -> Self {
         let places = Arc::new(Semaphore::new(limits.max_sessions.min(Semaphore::MAX_PERMITS)));
-        Self { handle, origins, limits, places }
+        let refusals = Arc::new(Mutex::new(RefusalLog::new()));
+        Self { handle, origins, limits, places, refusals }
     }
 
     /// Forwards every request to the machine, which answers it whatever its method; a HEAD as a GET.
@@ -54,8 +63,8 @@ impl Web {
     pub fn http_route(&self) -> MethodRouter {
         let web = self.clone();
         any(move |request: Request| async move {
-            let path = request.uri().path().to_owned();
-            web.forward(request).await.unwrap_or_else(|refusal| refused(refusal, &path))
+            let asker = Asker::of(&request);
+            web.forward(request).await.unwrap_or_else(|refusal| web.refused(refusal, asker))
         })
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
     }
@@ -64,15 +73,17 @@ impl Web {
     pub fn ws_route(&self, path: &'static str) -> MethodRouter {
         let web = self.clone();
         any(move |request: Request| async move {
+            let asker = Asker::of(&request);
             let mut parts = request.into_parts().0;
             let hello = web.admit(path, &mut parts).await;
-            hello.unwrap_or_else(|refusal| refused(refusal, path))
+            hello.unwrap_or_else(|refusal| web.refused(refusal, asker))
         })
     }
 
     /// Adds what every service has: 404 as JSON, and the CORS answers.
     pub fn finish(&self, routes: Router) -> Router {
-        let not_found = async |request: Request| refused(Refusal::NotFound, request.uri().path());
+        let web = self.clone();
+        let not_found = async move |request: Request| web.refused(Refusal::NotFound, Asker::of(&request));
         routes.fallback(not_found).layer(self.origins.cors())
     }
 
@@ -85,7 +96,7 @@ impl Web {
         let path = percent_decode_str(uri.path()).decode_utf8().map_err(|_| Refusal::BadPath)?;
         let body = read_body(request).await?;
         let query = uri.query().unwrap_or_default();
-        let (status, body) = self.handle.http(method.as_str(), &path, query, body).await;
+        let (status, body) = self.handle.ask(method.as_str(), &path, query, body).await?;
         if status.is_client_error() {
             // A machine keeps no log; what is not there is asked for every day.
             match status {
@@ -107,16 +118,19 @@ impl Web {
         let place = self.places.clone().try_acquire_owned().map_err(|_| full)?;
 
         let connection = parts.extensions.get::<Connection>().cloned();
-        let addr = connection.as_ref().map_or_else(|| "unknown".to_owned(), |c| c.addr.to_string());
+        let addr = name(connection.as_ref().map(|connection| connection.addr));
         let origin = parts.headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
         let peer = Peer { addr, origin: origin.map(str::to_owned) };
         let tracked = connection.as_ref().map(|connection| connection.sessions.token());
-        let linger = connection.map(|connection| connection.linger);
+        let (line, linger) = connection.map(|connection| (connection.line, connection.linger)).unzip();
         let (handle, limits) = (self.handle.clone(), self.limits);
         let hello = Hello { peer, path: path.to_owned(), query, pace };
         let upgrade = session::configure(upgrade, &limits)
             .on_failed_upgrade(|error| tracing::debug!(%error, "a WebSocket handshake broke off"));
         Ok(upgrade.on_upgrade(async move |socket| {
+            if let Some(line) = line {
+                line.upgraded();
+            }
             let session = session::run(socket, handle, hello, limits, linger);
             // In a task of its own: this one would keep the room that the handshake took.
             tokio::spawn(async move {
@@ -125,6 +139,32 @@ impl Web {
             });
         }))
     }
+
+    fn refused(&self, refusal: Refusal, asker: Asker) -> Response {
+        let Asker { addr, path } = asker;
+        let now = self.handle.clock().now();
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner).log(&refusal, &path, now);
+        let status = refusal.status().as_u16();
+        self.handle.record(SessionEvent::Refused { addr: name(addr), path, status });
+        refusal.into_response()
+    }
+}
+
+/// Who asked for what, should it be refused.
+struct Asker {
+    addr: Option<SocketAddr>,
+    path: String,
+}
+
+impl Asker {
+    fn of(request: &Request) -> Self {
+        let addr = request.extensions().get::<Connection>().map(|connection| connection.addr);
+        Self { addr, path: request.uri().path().chars().take(SHOWN_PATH_CHARS).collect() }
+    }
+}
+
+fn name(addr: Option<SocketAddr>) -> String {
+    addr.map_or_else(|| "unknown".to_owned(), |addr| addr.to_string())
 }
 
 async fn read_body(request: Request) -> Result<String, Refusal> {
@@ -143,9 +183,4 @@ async fn read_body(request: Request) -> Result<String, Refusal> {
         Ok(Ok(bytes)) => bytes,
     };
     String::from_utf8(bytes.into()).map_err(|_| broken("not UTF-8"))
-}
-
-fn refused(refusal: Refusal, path: &str) -> Response {
-    refusal.log(path);
-    refusal.into_response()
 }

@@ -39,6 +39,7 @@ pub struct Options {
     pub outbox: OutboxLimits,
     pub shutdown: Duration,
     pub header: Duration,
+    pub write: Duration,
     pub origins: Vec<&'static str>,
 }
 
@@ -51,6 +52,7 @@ impl Default for Options {
             outbox: OutboxLimits::default(),
             shutdown: PATIENCE,
             header: PATIENCE,
+            write: PATIENCE,
             origins: Vec::new(),
         }
     }
@@ -72,7 +74,7 @@ impl Bench {
     }
 
     pub async fn with(options: Options) -> Self {
-        let Options { toy, session, outbox, shutdown, header, origins } = options;
+        let Options { toy, session, outbox, shutdown, header, write, origins } = options;
         let (tap, events) = Tap::on();
         let (clock, stop) = (Clock::start(), CancellationToken::new());
         let start = StartParts { version: "0.0.0".into(), seed: 7, config: Value::Null };
@@ -89,8 +91,8 @@ impl Bench {
             .route("/other", web.ws_route("/other"));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
-        let server =
-            tokio::spawn(serve(listener, web.finish(routes), stop.clone(), ServeLimits { header, shutdown }));
+        let limits = ServeLimits { header, write, shutdown };
+        let server = tokio::spawn(serve(listener, web.finish(routes), stop.clone(), limits));
         Self { addr, handle, clock, stop, events, runner, server }
     }
 
@@ -101,10 +103,14 @@ impl Bench {
 
     /// A client whose kernel takes little for it while it doesn't read.
     pub async fn connect_narrow(&self, path_and_query: &str) -> Client {
+        self.handshake(self.narrow().await, path_and_query, None).await.unwrap()
+    }
+
+    /// A socket whose kernel takes little while it isn't read.
+    pub async fn narrow(&self) -> TcpStream {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
-        let tcp = socket.connect(self.addr).await.unwrap();
-        self.handshake(tcp, path_and_query, None).await.unwrap()
+        socket.connect(self.addr).await.unwrap()
     }
 
     pub async fn connect_from(&self, path: &str, origin: &'static str) -> Result<Client, tungstenite::Error> {

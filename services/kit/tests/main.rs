@@ -15,3 +15,4 @@ mod replay;
 mod shutdown;
 mod stall;
 mod toy;
+mod unread;

@@ -1,8 +1,8 @@
-use kit::session::SessionLimits;
+use kit::{session::SessionLimits, tap::SessionEvent};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_tungstenite::tungstenite::Error;
 
-use crate::harness::{Bench, Options, patient};
+use crate::harness::{Bench, Options, patient, sessions};
 
 fn refusal(error: Error) -> (u16, String) {
     let Error::Http(answer) = error else { panic!("{error}") };
@@ -50,6 +50,44 @@ async fn more_connections_than_allowed_are_refused_until_one_ends() {
     let freed = async { while bench.connect_from("/ws", "http://localhost").await.is_err() {} };
     patient(freed).await;
     bench.finish().await;
+}
+
+#[tokio::test]
+async fn what_is_refused_is_recorded() {
+    let session = SessionLimits { max_sessions: 0, ..SessionLimits::default() };
+    let bench = Bench::with(Options { session, ..Options::default() }).await;
+    let long = format!("/{}", "x".repeat(5000));
+    for line in [
+        "GET /ws HTTP/1.1\r\norigin: http://evil.example",
+        "GET /ws?batch_ms=0 HTTP/1.1",
+        "GET /ws?x HTTP/1.1",
+        "POST /set HTTP/1.1\r\ncontent-length: 1048577",
+        "GET /nowhere?x HTTP/1.1",
+        &format!("GET {long} HTTP/1.1"),
+    ] {
+        bench.request(&format!("{line}\r\nhost: x\r\nconnection: close\r\n\r\n")).await;
+    }
+    assert!(bench.connect_from("/ws", "http://localhost").await.is_err());
+    let events = bench.finish().await;
+    let refused = |event: &SessionEvent| match event {
+        SessionEvent::Refused { addr, path, status } if addr.starts_with("127.0.0.1:") => {
+            (path.clone(), *status)
+        }
+        other => panic!("{other:?}"),
+    };
+    let refused: Vec<_> = sessions(&events).into_iter().map(refused).collect();
+    let (ws, set, nowhere) = ("/ws".to_owned(), "/set".to_owned(), "/nowhere".to_owned());
+    let long = long[..200].to_owned();
+    let expected = [
+        (ws.clone(), 403),
+        (ws.clone(), 400),
+        (ws.clone(), 426),
+        (set, 413),
+        (nowhere, 404),
+        (long, 404),
+        (ws, 503),
+    ];
+    assert_eq!(refused, expected);
 }
 
 #[tokio::test]

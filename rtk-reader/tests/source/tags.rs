@@ -15,7 +15,7 @@ fn a_file_of_str2str_is_paced_by_its_tags() {
     let mut capture = Capture::open(&path).unwrap();
     let mut chunks = Vec::new();
     while capture.read_some(&mut chunks).unwrap() {}
-    let marks: Vec<_> = chunks.iter().map(|chunk| (chunk.offset.as_millis(), chunk.bytes.len())).collect();
+    let marks: Vec<_> = chunks.iter().map(|chunk| (chunk.offset.as_millis(), chunk.bytes().len())).collect();
     // Its first record marks no byte; the second has two of the feeder's pieces.
     assert_eq!(marks[..4], [(302, 800), (403, 400), (610, 400), (803, 400)]);
     assert_eq!(marks.last(), Some(&(7815, 400)));
@@ -49,7 +49,7 @@ fn what_stands_behind_the_last_mark_comes_too() {
     let mut chunks = Vec::new();
     let mut capture = Capture::open(&path).unwrap();
     while capture.read_some(&mut chunks).unwrap() {}
-    let marks: Vec<_> = chunks.iter().map(|chunk| (chunk.offset.as_secs(), chunk.bytes.len())).collect();
+    let marks: Vec<_> = chunks.iter().map(|chunk| (chunk.offset.as_secs(), chunk.bytes().len())).collect();
     // 198 seconds of silence are played as one.
     assert_eq!(marks, [(2, 100), (3, 200), (3, stream.len() - 300)]);
 }

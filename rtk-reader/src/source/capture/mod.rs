@@ -106,13 +106,18 @@ impl Capture {
     /// # Errors
     /// No such file, no permission, not a GNSS stream.
     pub fn open(path: &Path) -> Result<Self, SourceError> {
-        let mut capture = Self::open_unchecked(path)?;
+        let mut capture = Self::open_as(path, Tell::Aloud)?;
         capture.check()?;
         // Read to look at; from the front again to play.
         Self::open_unchecked(path)
     }
 
+    /// Opens what has been looked at before, and says nothing of it again.
     pub(super) fn open_unchecked(path: &Path) -> Result<Self, SourceError> {
+        Self::open_as(path, Tell::Nothing)
+    }
+
+    fn open_as(path: &Path, tell: Tell) -> Result<Self, SourceError> {
         let failed = |error| open_error(path, error);
         let mut file = File::open(path).map_err(failed)?;
         let mut magic = Vec::new();
@@ -121,7 +126,7 @@ impl Capture {
         let form = if magic == mcap::MAGIC {
             Form::Recorded { recording: Box::new(Recording::new(file)), line: Line::default() }
         } else {
-            match tags_of(path, &file).map_err(failed)? {
+            match tags_of(path, &file, tell).map_err(failed)? {
                 Some(tags) => {
                     let file = BufReader::with_capacity(READ_BYTES, file);
                     let line = Line::starting_at(Duration::ZERO);
@@ -198,21 +203,29 @@ impl Capture {
     }
 }
 
+/// Whether tags that can't be used are told of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tell {
+    Aloud,
+    Nothing,
+}
+
 /// `FILE.tag`, if it is there and belongs to the file.
-fn tags_of(path: &Path, file: &File) -> io::Result<Option<TagReader>> {
+fn tags_of(path: &Path, file: &File, tell: Tell) -> io::Result<Option<TagReader>> {
     let mut tag_path = path.as_os_str().to_owned();
     tag_path.push(".tag");
     let tags = match File::open(&tag_path) {
         Ok(tags) => tags,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => {
-            tracing::warn!(%error, path = %Path::new(&tag_path).display(), "can't open the time tags; pacing by the times in the stream");
+            if tell == Tell::Aloud && error.kind() != io::ErrorKind::NotFound {
+                tracing::warn!(%error, path = %Path::new(&tag_path).display(), "can't open the time tags; pacing by the times in the stream");
+            }
             return Ok(None);
         }
     };
     let (tag_bytes, file_bytes) = (tags.metadata()?.len(), file.metadata()?.len());
     let tags = TagReader::open(BufReader::new(tags), tag_bytes, file_bytes)?;
-    if tags.is_none() {
+    if tags.is_none() && tell == Tell::Aloud {
         tracing::warn!(path = %Path::new(&tag_path).display(), "not the time tags of the file beside it; pacing by the times in the stream");
     }
     Ok(tags)

@@ -95,6 +95,10 @@ pub struct SourceArgs {
     /// Baud rate of a serial port; found by trying when left out
     #[arg(long, env = "DEPOT_BAUD", value_name = "BAUD")]
     pub baud: Option<u32>,
+    /// Write nothing to a serial port: by default a u-blox is asked for what it doesn't say by itself (model,
+    /// antenna, survey-in, satellites)
+    #[arg(long, env = "DEPOT_NO_POLL")]
+    pub no_poll: bool,
     /// How fast a capture is played: 1 as it was received, N times that, or max
     #[arg(long, env = "DEPOT_RATE", default_value = "1", value_parser = parse_rate, value_name = "1|N|max")]
     pub rate: Rate,
@@ -148,16 +152,18 @@ pub struct Ports {
 
 /// `gnss decode`.
 #[derive(Debug, Args)]
+#[command(after_long_help = EXIT_CODES)]
 pub struct Decode {
-    /// Capture, or - for standard input
+    /// Capture or recording (MCAP), or - for a capture on standard input
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 }
 
 /// `gnss summary`.
 #[derive(Debug, Args)]
+#[command(after_long_help = EXIT_CODES)]
 pub struct Summary {
-    /// Capture, or - for standard input
+    /// Capture or recording (MCAP), or - for a capture on standard input
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// One JSON object instead of a table

@@ -1,6 +1,9 @@
 //! What ends the program, and the exit code that says so.
 
+use std::io::ErrorKind;
 use std::process::ExitCode;
+
+use crate::commands::gnss::feed::FeedError;
 
 /// The exit codes of `depot`, as `--help` prints them.
 pub const EXIT_CODES: &str = "\
@@ -10,7 +13,7 @@ Exit codes:
     2  usage: a flag, a value, a configuration key
     3  the input is damaged or cut off; what could be read was used
     4  no such file, port or receiver, or more than one where one was meant
-    5  not permitted to open the port
+    5  not permitted to open the port or the file
     6  not deterministic: two replays of one recording differ
     7  the port is held by another program
     8  the wrong baud rate
@@ -40,7 +43,7 @@ pub enum Error {
     #[error(transparent)]
     Replay(#[from] replay::player::ReplayError),
     /// A file could not be read or written.
-    #[error("could not {action} {path}: {source}")]
+    #[error("could not {action} {path}: {source}{}", advice(action, source))]
     File {
         /// `read`, `write`, `create`…
         action: &'static str,
@@ -82,7 +85,7 @@ pub enum Error {
     Origin(#[from] kit::origin::OriginError),
     /// The feed's far end said no.
     #[error("{0}")]
-    Feed(#[from] crate::commands::gnss::feed::FeedError),
+    Feed(#[from] FeedError),
     /// The asynchronous runtime or another part of the machine failed.
     #[error("could not start: {0}")]
     Start(std::io::Error),
@@ -102,7 +105,12 @@ impl Error {
         match self {
             Self::Usage(error) if !error.use_stderr() => 0,
             Self::Usage(_) | Self::Settings(_) | Self::Spec(_) | Self::Scenario(_) | Self::Origin(_) => 2,
-            Self::File { source, .. } if source.kind() == std::io::ErrorKind::NotFound => 4,
+            Self::Feed(FeedError::Url { .. }) => 2,
+            Self::File { action: "read", source, .. } => match source.kind() {
+                ErrorKind::NotFound => 4,
+                ErrorKind::PermissionDenied => 5,
+                _ => 1,
+            },
             Self::File { .. }
             | Self::Listen { .. }
             | Self::Start(_)
@@ -111,7 +119,7 @@ impl Error {
             | Self::Recording(_) => 1,
             Self::NotGnss { .. } => 9,
             Self::Source(error) => source_code(error),
-            Self::Replay(error) => error.exit_code(),
+            Self::Replay(error) => replay_code(error),
         }
     }
 
@@ -124,6 +132,27 @@ impl Error {
             _ => eprintln!("depot: {self}"),
         }
         ExitCode::from(self.code())
+    }
+}
+
+/// What to do, where that is known.
+fn advice(action: &str, error: &std::io::Error) -> &'static str {
+    match (action, error.kind()) {
+        (_, ErrorKind::AlreadyExists) => "; choose another name, or move it away first",
+        ("read", ErrorKind::NotFound) => "; check its name",
+        ("read", ErrorKind::PermissionDenied) => "; ask its owner for the right to read it",
+        ("create" | "replace", _) => "; choose a folder that exists and can be written",
+        _ => "",
+    }
+}
+
+fn replay_code(error: &replay::player::ReplayError) -> u8 {
+    use replay::{player::ReplayError, session::OpenError};
+    match error {
+        ReplayError::Open(OpenError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => 4,
+        ReplayError::Open(OpenError::Io { source, .. }) if source.kind() == ErrorKind::PermissionDenied => 5,
+        ReplayError::Open(OpenError::Newer { .. }) => 10,
+        _ => error.exit_code(),
     }
 }
 

@@ -13,14 +13,21 @@ pub struct ReadyFile {
 }
 
 impl ReadyFile {
-    /// Removes what an earlier run left: whoever waits for the file must not find that.
+    /// Removes what an earlier run left: whoever waits for the file must not find that. Fails here and not only
+    /// when all listen if the file can't be written.
     pub fn claim(path: &Path) -> Result<Self, Error> {
         match fs::remove_file(path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(Error::file("replace", path)(error))
+                return Err(Error::file("replace", path)(error));
             }
-            _ => Ok(Self { path: path.to_owned() }),
+            _ => {}
         }
+        let ready = Self { path: path.to_owned() };
+        let unfinished = ready.unfinished();
+        fs::File::create(&unfinished)
+            .and_then(|_| fs::remove_file(&unfinished))
+            .map_err(Error::file("create", path))?;
+        Ok(ready)
     }
 
     /// `{"gps-status":"http://127.0.0.1:4880"}`; whoever sees the file sees all of it.
@@ -28,10 +35,17 @@ impl ReadyFile {
         let services: BTreeMap<_, _> =
             services.iter().map(|(name, address)| (name, format!("http://{address}"))).collect();
         let text = serde_json::to_string(&services).unwrap_or_default() + "\n";
-        let unfinished = PathBuf::from(format!("{}.new", self.path.display()));
+        let unfinished = self.unfinished();
         fs::write(&unfinished, text)
             .and_then(|()| fs::rename(&unfinished, &self.path))
-            .map_err(Error::file("write", &self.path))
+            .map_err(Error::file("create", &self.path))
+    }
+
+    /// Beside it, so that it can be renamed.
+    fn unfinished(&self) -> PathBuf {
+        let mut path = self.path.clone().into_os_string();
+        path.push(".new");
+        PathBuf::from(path)
     }
 }
 

@@ -84,7 +84,7 @@ pub enum SettingsError {
 /// Parses the command line over the environment over the configuration file.
 pub fn load(args: impl IntoIterator<Item = OsString>) -> Result<Loaded, Error> {
     let args: Vec<OsString> = args.into_iter().collect();
-    let command = Cli::command();
+    let command = command();
     let file = match config_path(&command, &args) {
         Some(path) => Some((path.clone(), read_file(&path, &known_keys(&command))?)),
         None => None,
@@ -97,6 +97,11 @@ pub fn load(args: impl IntoIterator<Item = OsString>) -> Result<Loaded, Error> {
         command.clone().try_get_matches_from(&args).map_err(|error| in_file(error, &file, &args))?;
     let cli = Cli::from_arg_matches(&matches)?;
     Ok(Loaded { origins: origins(&command, &matches, file.as_ref()), cli })
+}
+
+/// The whole command line. A demonstration needs no receiver: its source is made up where none is named.
+fn command() -> clap::Command {
+    Cli::command().mut_subcommand("demo", |demo| demo.mut_arg("gnss", |gnss| gnss.default_value("scenario")))
 }
 
 type Values = BTreeMap<String, Vec<String>>;

@@ -43,7 +43,13 @@ pub async fn run(
 ) -> Result<(), Error> {
     match gnss {
         Gnss::Reader(spec) => {
-            let options = Options { rate: args.rate, once: args.once, baud: args.baud, ..Options::default() };
+            let options = Options {
+                rate: args.rate,
+                once: args.once,
+                baud: args.baud,
+                poll: !args.no_poll,
+                ..Options::default()
+            };
             Ok(source::run(spec, options, move || clock.now(), events, stop).await?)
         }
         Gnss::Scenario(scenario) => {

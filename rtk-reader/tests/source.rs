@@ -9,6 +9,9 @@ mod common;
 #[path = "source/play.rs"]
 mod play;
 #[cfg(target_os = "linux")]
+#[path = "source/polls.rs"]
+mod polls;
+#[cfg(target_os = "linux")]
 #[path = "source/ports.rs"]
 mod ports;
 #[path = "source/recording.rs"]

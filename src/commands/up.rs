@@ -157,5 +157,5 @@ fn keep(recorder: Recorder, file: &Path, nothing_came: bool) -> Result<(), Error
 
 /// The source never opened: what was recorded is of no use.
 fn nothing_came(read: &Result<(), Error>) -> bool {
-    matches!(read, Err(Error::Source(error)) if error.kind() != rtk_reader::source::ErrorKind::Damaged)
+    matches!(read, Err(Error::Source(error)) if error.is_from_the_start())
 }

@@ -1,3 +1,10 @@
 //! The command line, as a person meets it.
 
+#[cfg(unix)]
+mod bad_input;
+#[cfg(unix)]
+mod feed;
+mod gnss;
 mod settings;
+#[cfg(unix)]
+mod up;

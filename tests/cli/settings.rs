@@ -25,6 +25,7 @@ fn every_value_says_where_it_comes_from() {
     log = "info"                                          # default
     gnss = "tcp://base.local:2000"                        # file depot.toml
     # baud is not set                                     # default
+    no-poll = "false"                                     # default
     rate = "max"                                          # environment DEPOT_RATE
     once = "true"                                         # file depot.toml
     # record is not set                                   # default

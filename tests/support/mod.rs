@@ -2,8 +2,17 @@
 
 #![expect(clippy::print_stderr, reason = "a skip must be seen")]
 
+#[cfg(unix)]
+pub mod receiver;
+#[cfg(unix)]
+pub mod running;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+
+/// Held while a program is started, and while something is opened that it must not inherit.
+#[cfg(unix)]
+pub static SPAWNING: std::sync::Mutex<()> = std::sync::Mutex::new(());
 
 /// The project's folder.
 pub fn root() -> &'static Path {
@@ -46,4 +55,16 @@ pub fn capture(name: &str) -> Option<PathBuf> {
     }
     skip(&format!("{} is not there", path.display()));
     None
+}
+
+/// Looks again and again whether something has come about in another program, for a bounded time.
+#[expect(clippy::disallowed_methods, reason = "nobody tells when another program has written a file")]
+pub fn until(done: impl Fn() -> bool) -> bool {
+    for _ in 0..3000 {
+        if done() {
+            return true;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    false
 }

@@ -93,7 +93,7 @@ pub enum SourceError {
         version: String,
     },
     /// A recording was played as far as it can be read.
-    #[error("{} is damaged: {damage}; what could be read was played", path.display())]
+    #[error("{} is damaged: {damage}; what could be read was used", path.display())]
     Damaged {
         /// The recording.
         path: PathBuf,
@@ -133,6 +133,12 @@ pub enum ErrorKind {
 }
 
 impl SourceError {
+    /// Whether nothing of the receiver had come by then: what was begun with it is of no use.
+    #[must_use]
+    pub fn is_from_the_start(&self) -> bool {
+        !matches!(self, Self::Damaged { damage, .. } if damage.messages_read > 0)
+    }
+
     /// For an exit code.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
@@ -243,7 +249,7 @@ mod tests {
         assert_eq!(
             SourceError::Damaged { path: "base.mcap".into(), damage }.to_string(),
             "base.mcap is damaged: 12 messages of the receiver were read, chunks lost to a wrong checksum: 1, \
-             the file breaks off at byte 5000; what could be read was played"
+             the file breaks off at byte 5000; what could be read was used"
         );
         assert!(Damage { messages_read: 3, ..Damage::default() }.is_none());
     }

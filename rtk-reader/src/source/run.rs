@@ -9,7 +9,10 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{CHUNK_BYTES, Event, Rate, SourceError, Spec, lock, play, serial, stdin, tcp};
-use crate::{Timestamp, frame::Framer};
+use crate::{
+    Timestamp,
+    frame::{Frame, Framer, MessageId},
+};
 
 /// Bytes of a live source without a good frame after which it is taken for something else.
 pub const NOT_GNSS_BYTES: u64 = 1024 * 1024;
@@ -23,6 +26,9 @@ pub struct Options {
     pub once: bool,
     /// A port's line speed; none to find it.
     pub baud: Option<u32>,
+    /// A u-blox on a port is asked for what it doesn't say by itself: who it is, its antenna, its survey-in and
+    /// its satellites. Without it nothing is ever written to a port.
+    pub poll: bool,
     /// This program's name, for whoever finds the port held.
     pub program: String,
     /// Where lock files go; the first that can be used.
@@ -39,6 +45,7 @@ impl Default for Options {
             rate: Rate::Times(1.0),
             once: false,
             baud: None,
+            poll: true,
             program: "depot".to_owned(),
             lock_dirs: lock::default_dirs(),
             root: PathBuf::from("/"),
@@ -62,6 +69,11 @@ pub struct Timing {
     pub max_backoff: Duration,
     /// For a TCP connection.
     pub connect: Duration,
+    /// After a port is opened, until a u-blox is asked for what hasn't come by itself …
+    pub poll_first: Duration,
+    /// … and from then on, for what hasn't come for so long. Below the 5 s for which gps-status takes what it
+    /// was told of the sky for true.
+    pub poll_every: Duration,
 }
 
 impl Default for Timing {
@@ -73,6 +85,8 @@ impl Default for Timing {
             backoff: Duration::from_millis(250),
             max_backoff: Duration::from_secs(5),
             connect: Duration::from_secs(5),
+            poll_first: Duration::from_secs(2),
+            poll_every: Duration::from_secs(4),
         }
     }
 }
@@ -163,9 +177,18 @@ pub(super) struct Sniffer {
 
 impl Sniffer {
     pub(super) fn push(&mut self, now: Timestamp, bytes: &[u8]) {
+        self.push_telling(now, bytes, &mut |_| ());
+    }
+
+    /// The same, and tells what the good frames are.
+    pub(super) fn push_telling(&mut self, now: Timestamp, bytes: &[u8], tell: &mut impl FnMut(MessageId)) {
         let mut found = 0;
-        self.framer.push(now, bytes, &mut |_| found += 1);
-        self.framer.handle_timeout(now, &mut |_| found += 1);
+        let mut count = |frame: Frame<'_>| {
+            found += 1;
+            tell(frame.id());
+        };
+        self.framer.push(now, bytes, &mut count);
+        self.framer.handle_timeout(now, &mut count);
         self.frames += found;
         self.unframed_bytes = if found > 0 { 0 } else { self.unframed_bytes + bytes.len() as u64 };
     }
@@ -245,6 +268,9 @@ fn what_is(path: &std::path::Path) -> Result<Kind, SourceError> {
     match std::fs::metadata(&path) {
         Ok(meta) if meta.is_file() => Ok(Kind::Capture),
         Ok(meta) if meta.is_dir() => Err(SourceError::NotASource { path, found: "a directory" }),
+        Ok(meta) if is_memory(&meta) => {
+            Err(SourceError::NotASource { path, found: "a device of the system's own" })
+        }
         Ok(meta) if is_char_device(&meta) => Ok(Kind::Port),
         Ok(_) => {
             Err(SourceError::NotASource { path, found: "neither a character device nor a regular file" })
@@ -252,6 +278,18 @@ fn what_is(path: &std::path::Path) -> Result<Kind, SourceError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(SourceError::NoSuchPort { path }),
         Err(error) => Err(SourceError::Io { doing: "look at", path, error }),
     }
+}
+
+/// `/dev/null`, `/dev/zero`, `/dev/random` and their kin: major 1 in Linux's list of devices.
+#[cfg(target_os = "linux")]
+fn is_memory(meta: &std::fs::Metadata) -> bool {
+    use std::os::linux::fs::MetadataExt;
+    is_char_device(meta) && meta.st_rdev() >> 8 & 0xFFF == 1
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_memory(_: &std::fs::Metadata) -> bool {
+    false
 }
 
 #[cfg(unix)]

@@ -67,6 +67,8 @@ pub fn options(root: &Path) -> Options {
             backoff: Duration::from_millis(5),
             max_backoff: Duration::from_millis(20),
             connect: Duration::from_secs(5),
+            poll_first: Duration::from_millis(20),
+            poll_every: Duration::from_millis(40),
         },
         ..Options::default()
     }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use rtk_reader::decode::decode;
 use rtk_reader::frame::{Frame, Framer};
 
-use super::read_all;
+use super::input::{name, read_all};
 use crate::cli::Decode;
 use crate::error::Error;
 
@@ -22,7 +22,7 @@ pub fn run(args: &Decode) -> Result<ExitCode, Error> {
             *failed = write_line(&mut out, &frame, &mut json).err();
         }
     };
-    let bytes = read_all(&args.file, |bytes| {
+    let input = read_all(&args.file, |bytes| {
         framer.push(Default::default(), bytes, &mut |frame| sink(frame, &mut failed));
         Ok(failed.is_none())
     })?;
@@ -31,10 +31,16 @@ pub fn run(args: &Decode) -> Result<ExitCode, Error> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
         result => result.map_err(Error::file("write", "standard output"))?,
     }
-    if framer.counts().frames() == 0 {
-        return Err(Error::NotGnss { path: args.file.display().to_string(), bytes });
+    let counts = framer.counts();
+    if counts.frames() == 0 {
+        return Err(Error::NotGnss { path: name(&args.file), bytes: input.bytes });
     }
-    Ok(ExitCode::SUCCESS)
+    if counts.unframed_bytes > 0 {
+        let (bytes, runs, bad_checksums) =
+            (counts.unframed_bytes, counts.unframed_runs, counts.bad_checksums());
+        tracing::warn!(bytes, runs, bad_checksums, "some of the input is in no good frame");
+    }
+    input.damage.map_or(Ok(ExitCode::SUCCESS), Err)
 }
 
 /// The message's object, with the position of the frame's first byte in the input in front.

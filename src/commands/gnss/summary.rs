@@ -10,7 +10,10 @@ use rtk_reader::frame::{Census, Frame, Framer, MessageId, Summary as Counts};
 use rtk_reader::source::StreamTime;
 use serde::Serialize;
 
-use super::{print, read_all};
+use super::{
+    input::{name, read_all},
+    print,
+};
 use crate::cli::Summary;
 use crate::error::Error;
 
@@ -22,24 +25,28 @@ const TIMED_MESSAGES: usize = 1024;
 pub fn run(args: &Summary) -> Result<ExitCode, Error> {
     let mut framer = Framer::new();
     let mut scan = Scan { time: StreamTime::measuring(), ..Scan::default() };
-    let bytes = read_all(&args.file, |bytes| {
+    let input = read_all(&args.file, |bytes| {
         framer.push(Duration::ZERO, bytes, &mut |frame| scan.add(&frame));
         Ok(true)
     })?;
     framer.finish(&mut |frame| scan.add(&frame));
     let counts = framer.counts();
-    if counts.frames() == 0 {
-        return Err(Error::NotGnss { path: args.file.display().to_string(), bytes });
-    }
     let failures = Failures {
         bad_checksum: counts.bad_checksums(),
         false_starts: counts.false_starts,
         oversize: counts.oversize,
     };
-    let report = scan.report(bytes, scan.census.summary(counts), failures);
-    let text = if args.json { report.json() } else { report.table(&args.file.display().to_string()) };
+    let report = scan.report(input.bytes, scan.census.summary(counts), failures);
+    if counts.frames() == 0 {
+        // A program may want to know what was there instead.
+        if args.json {
+            print(&report.json())?;
+        }
+        return Err(Error::NotGnss { path: name(&args.file), bytes: input.bytes });
+    }
+    let text = if args.json { report.json() } else { report.table(&name(&args.file)) };
     print(&text)?;
-    Ok(ExitCode::SUCCESS)
+    input.damage.map_or(Ok(ExitCode::SUCCESS), Err)
 }
 
 /// What is gathered frame by frame.

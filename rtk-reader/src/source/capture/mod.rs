@@ -32,6 +32,9 @@ pub const PROBE_BYTES: u64 = 1024 * 1024;
 /// Bytes read of a file at a time.
 const READ_BYTES: usize = 64 * 1024;
 
+/// What a recording of ours begins with, as every MCAP file does; any other capture is the receiver's bytes.
+pub const RECORDING_MAGIC: &[u8] = mcap::MAGIC;
+
 /// A piece of a capture.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chunk {
@@ -121,9 +124,9 @@ impl Capture {
         let failed = |error| open_error(path, error);
         let mut file = File::open(path).map_err(failed)?;
         let mut magic = Vec::new();
-        file.by_ref().take(mcap::MAGIC.len() as u64).read_to_end(&mut magic).map_err(failed)?;
+        file.by_ref().take(RECORDING_MAGIC.len() as u64).read_to_end(&mut magic).map_err(failed)?;
         file.rewind().map_err(failed)?;
-        let form = if magic == mcap::MAGIC {
+        let form = if magic == RECORDING_MAGIC {
             Form::Recorded { recording: Box::new(Recording::new(file)), line: Line::default() }
         } else {
             match tags_of(path, &file, tell).map_err(failed)? {

@@ -1,15 +1,17 @@
 //! A receiver on a serial port, found, held, read, and found again.
 
 mod baud;
+mod polls;
 mod port;
 
-use std::{path::PathBuf, time::Duration};
+use std::{io::ErrorKind as IoErrorKind, path::PathBuf, time::Duration};
 
 use super::{
     CHUNK_BYTES, ErrorKind, Event, Options,
-    run::{Backoff, Halt, Out, Read, Sniffer, read},
+    run::{Backoff, Halt, Out, Read, Sniffer, Timing, read},
 };
 use crate::Timestamp;
+use polls::Polls;
 use port::{OpenPort, Speed, Target};
 
 pub use baud::BAUD_RATES;
@@ -70,16 +72,23 @@ where
 {
     out.send(port.opened()).await?;
     let mut sniffer = Sniffer::default();
+    let mut last_heard = (out.now)();
+    let mut polls = polls(&port, options, last_heard);
     let heard = port.take_heard();
     if !heard.is_empty() {
-        sniffer.push((out.now)(), &heard);
+        sniffer.push_telling(last_heard, &heard, &mut |message| polls.heard(last_heard, message));
         out.bytes(&heard).await?;
     }
     let mut buffer = [0; CHUNK_BYTES];
     let mut told_unframed = false;
     loop {
-        let length = match read(&mut port.stream, &mut buffer, options.timing.silence).await {
+        let now = (out.now)();
+        ask(&mut port, &mut polls, now);
+        let silent_at = last_heard.saturating_add(options.timing.silence);
+        let wake_at = polls.next().map_or(silent_at, |next| next.min(silent_at));
+        let length = match read(&mut port.stream, &mut buffer, wake_at.saturating_sub(now)).await {
             Read::Bytes(length) => length,
+            Read::Silent if wake_at < silent_at => continue,
             Read::Gone(error) => {
                 let error = error.map(|error| format!(" ({error})")).unwrap_or_default();
                 return Ok(format!("{} was unplugged{error}", port.name()));
@@ -94,11 +103,14 @@ where
                     Ok(port) => port,
                     Err(error) => return Ok(error.to_string()),
                 };
+                last_heard = (out.now)();
+                polls = self::polls(&port, options, last_heard);
                 continue;
             }
         };
         let bytes = buffer.get(..length).unwrap_or_default();
-        sniffer.push((out.now)(), bytes);
+        last_heard = (out.now)();
+        sniffer.push_telling(last_heard, bytes, &mut |message| polls.heard(last_heard, message));
         if let Speed::Unconfirmed(baud) = port.speed {
             if sniffer.frames() > 0 {
                 port.speed = Speed::Bauds(baud);
@@ -120,6 +132,32 @@ where
             told_unframed = false;
         }
     }
+}
+
+/// What a port that has just been opened will be asked.
+fn polls(port: &OpenPort, options: &Options, now: Timestamp) -> Polls {
+    let Timing { poll_first, poll_every, .. } = options.timing;
+    if options.poll { Polls::new(now, poll_first, poll_every, port.is_ublox) } else { Polls::off() }
+}
+
+/// Asks the receiver for what is due. The port is never waited for: what is asked fits into the buffer of a
+/// line that is alive, and a port that takes no bytes is only read.
+fn ask(port: &mut OpenPort, polls: &mut Polls, now: Timestamp) {
+    let frames = polls.take_due(now);
+    if frames.is_empty() {
+        return;
+    }
+    tracing::debug!(device = port.name(), bytes = frames.len(), "asking for what doesn't come by itself");
+    let wrote = match port.stream.try_write(&frames) {
+        Err(error) if error.kind() == IoErrorKind::Interrupted => port.stream.try_write(&frames),
+        wrote => wrote,
+    };
+    if wrote.as_ref().is_ok_and(|&bytes| bytes == frames.len()) {
+        return;
+    }
+    let reason = wrote.map_or_else(|error| error.to_string(), |_| "its buffer is full".to_owned());
+    tracing::warn!(device = port.name(), reason, "the port takes no bytes: the receiver is only listened to");
+    polls.give_up();
 }
 
 fn seconds(time: Duration) -> f64 {

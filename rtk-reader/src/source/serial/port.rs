@@ -23,6 +23,8 @@ use crate::Timestamp;
 pub(super) struct OpenPort {
     pub(super) stream: SerialStream,
     pub(super) speed: Speed,
+    /// USB says so; behind a bridge it can't.
+    pub(super) is_ublox: bool,
     /// What was heard while looking for the speed.
     heard: Vec<u8>,
     /// The device itself, not a link to it.
@@ -72,7 +74,7 @@ impl OpenPort {
 
     /// Closes and opens the device: USB transfers that hang are begun anew. The lock is kept.
     pub(super) async fn reopened(self, options: &Options) -> Result<Self, SourceError> {
-        let Self { stream, speed, heard, device, name, lock } = self;
+        let Self { stream, speed, is_ublox, heard, device, name, lock } = self;
         let baud = match speed {
             Speed::Usb => BAUD_RATES[0],
             Speed::Unconfirmed(baud) | Speed::Bauds(baud) => baud,
@@ -80,8 +82,11 @@ impl OpenPort {
         // First: a second open of an exclusive port fails, and ends the first one's exclusiveness.
         drop(stream);
         let root = options.root.clone();
-        blocking(move || Ok(Self { stream: open(&root, &device, baud)?, speed, heard, device, name, lock }))
-            .await
+        blocking(move || {
+            let stream = open(&root, &device, baud)?;
+            Ok(Self { stream, speed, is_ublox, heard, device, name, lock })
+        })
+        .await
     }
 }
 
@@ -160,13 +165,14 @@ fn take(
         return Err(SourceError::Held { path: path.to_owned(), holder });
     }
     // A u-blox's own USB has no line speed; behind a bridge it isn't u-blox that USB shows.
-    let on_usb = port.as_ref().is_some_and(Port::is_ublox) && options.baud.is_none();
+    let is_ublox = port.as_ref().is_some_and(Port::is_ublox);
+    let on_usb = is_ublox && options.baud.is_none();
     let baud = options.baud.unwrap_or(BAUD_RATES[0]);
     let stream = open(&options.root, &device, baud)?;
     let speed = if on_usb { Speed::Usb } else { Speed::Unconfirmed(baud) };
     let name = port.as_ref().map_or_else(|| path.display().to_string(), Port::name);
     let usb = port.and_then(|port| port.usb);
-    Ok((OpenPort { stream, speed, heard: Vec::new(), device, name, lock }, usb))
+    Ok((OpenPort { stream, speed, is_ublox, heard: Vec::new(), device, name, lock }, usb))
 }
 
 /// What a path leads to; a `COM3` leads nowhere.

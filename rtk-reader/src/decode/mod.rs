@@ -20,6 +20,7 @@
 //!
 //! The component (I or Q, data or pilot) and the code do not change the name: `B1I` is B1Q's band, too.
 
+mod json;
 pub mod nmea;
 pub mod rtcm;
 pub mod ubx;
@@ -29,6 +30,8 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::frame::{Frame, Protocol};
+
+use json::Json;
 
 /// A decoded frame.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -59,32 +62,36 @@ pub fn decode(frame: &Frame<'_>) -> Message {
 }
 
 impl Message {
-    /// Appends the message as one JSON value, the same text its [`Serialize`] gives and several times as fast
-    /// where a stream is longest: an MSM's cells are written without serde.
-    pub fn write_json(mut self, out: &mut Vec<u8>) {
-        let signals = match &mut self {
-            Self::Rtcm(message) => message.take_signals(),
-            _ => Vec::new(),
+    /// Appends the fields of the message's JSON object and its closing brace, the text [`Serialize`] gives
+    /// behind the opening one. The caller opens it, and may put fields of its own in front.
+    pub fn write_json_fields(&self, out: &mut Vec<u8>) {
+        // Our keys are strings and a vector takes everything: there is no message that can't be written.
+        let _: fmt::Result = match self {
+            Self::Nmea(sentence) => {
+                out.extend_from_slice(b"\"protocol\":\"nmea\",\"talker\":");
+                let talker = sentence.talker.serialize(Json::new(out));
+                talker.and_then(|()| sentence.body.serialize(Json::continuing(out)))
+            }
+            Self::Ubx(packet) => {
+                out.extend_from_slice(b"\"protocol\":\"ubx\"");
+                packet.serialize(Json::continuing(out))
+            }
+            Self::Rtcm(message) => {
+                out.extend_from_slice(b"\"protocol\":\"rtcm\",\"number\":");
+                let number = message.number.serialize(Json::new(out));
+                number.and_then(|()| message.body.serialize(Json::continuing(out)))
+            }
         };
-        let start = out.len();
-        if serde_json::to_writer(&mut *out, &self).is_err() {
-            // A vector takes everything and our keys are strings: there is no such case to lose a message in.
-            out.truncate(start);
-            return;
-        }
-        if !signals.is_empty() {
-            // They are the last field, `"signals":[]}` until now.
-            out.truncate(out.len() - 2);
-            rtcm::write_signals(&signals, out);
-            out.extend_from_slice(b"]}");
-        }
     }
 }
 
 /// In JSON a satellite is its name, `"G05"`: there are dozens in a message, and it is what people say.
 impl Serialize for SatelliteId {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        match self.name() {
+            Some(name) => serializer.serialize_str(name),
+            None => serializer.collect_str(self),
+        }
     }
 }
 
@@ -132,6 +139,36 @@ pub struct SatelliteId {
     /// The number.
     pub number: u16,
 }
+
+impl SatelliteId {
+    /// Its name without the cost of formatting it, for numbers of two digits: all that satellites have.
+    fn name(self) -> Option<&'static str> {
+        NAMES.get(self.constellation as usize)?.get(usize::from(self.number)).copied()
+    }
+}
+
+static NAMES: [[&str; 100]; 7] = {
+    static BYTES: [[[u8; 3]; 100]; 7] = {
+        let mut all = [[[0; 3]; 100]; 7];
+        let mut i = 0;
+        while i < 700 {
+            let (system, number) = (i / 100, i % 100);
+            all[system][number] =
+                [b"GRECJSI"[system], b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
+            i += 1;
+        }
+        all
+    };
+    let mut all = [[""; 100]; 7];
+    let mut i = 0;
+    while i < 700 {
+        if let Ok(name) = str::from_utf8(&BYTES[i / 100][i % 100]) {
+            all[i / 100][i % 100] = name;
+        }
+        i += 1;
+    }
+    all
+};
 
 /// As in RINEX: `G05`, `S31`.
 impl fmt::Display for SatelliteId {

@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf, time::Duration};
 
 use rtk_reader::{
     decode::{self, Message},
-    frame::{Frame, Protocol},
+    frame::{Frame, Framer, Protocol},
 };
 
 /// The folder, or none with the reason on stderr; a panic where peers are required.
@@ -38,24 +38,17 @@ pub fn names() -> Option<Vec<String>> {
     Some(counts.as_object().unwrap().keys().cloned().collect())
 }
 
-/// The good NMEA and UBX frames of a stream.
+/// The NMEA and UBX frames of a stream.
 pub fn frames(bytes: &[u8]) -> Vec<(Protocol, Vec<u8>)> {
     let mut frames = Vec::new();
-    let mut at = 0;
-    while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
-        let found = match rest[0] {
-            b'$' | b'!' => nmea(rest).map(|length| (Protocol::Nmea, length)),
-            0xB5 => ubx(rest).map(|length| (Protocol::Ubx, length)),
-            _ => None,
-        };
-        at += match found {
-            Some((protocol, length)) => {
-                frames.push((protocol, rest[..length].to_vec()));
-                length
-            }
-            None => 1,
-        };
-    }
+    let mut keep = |frame: Frame<'_>| {
+        if frame.protocol != Protocol::Rtcm {
+            frames.push((frame.protocol, frame.bytes.to_vec()));
+        }
+    };
+    let mut framer = Framer::new();
+    framer.push(Duration::ZERO, bytes, &mut keep);
+    framer.finish(&mut keep);
     frames
 }
 
@@ -66,24 +59,4 @@ pub fn messages(bytes: &[u8]) -> Vec<Message> {
 
 pub fn message(protocol: Protocol, bytes: &[u8]) -> Message {
     decode::decode(&Frame { protocol, bytes, received_at: Duration::ZERO, offset: 0 })
-}
-
-fn nmea(rest: &[u8]) -> Option<usize> {
-    let end = rest.iter().take(512).position(|&b| b == b'\n')?;
-    let line = rest[1..end].strip_suffix(b"\r").unwrap_or(&rest[1..end]);
-    let (body, checksum) = line.split_at_checked(line.len().checked_sub(3)?)?;
-    let checksum = u8::from_str_radix(std::str::from_utf8(checksum.strip_prefix(b"*")?).ok()?, 16).ok()?;
-    let printable = body.iter().all(|b| matches!(b, b' '..=b'~'));
-    (printable && body.iter().fold(0, |sum, b| sum ^ b) == checksum).then_some(end + 1)
-}
-
-fn ubx(rest: &[u8]) -> Option<usize> {
-    let [0xB5, 0x62, _, _, low, high, ..] = rest else { return None };
-    let length = usize::from(u16::from_le_bytes([*low, *high]));
-    let frame = rest.get(..length + 8)?;
-    let (a, b) = frame[2..length + 6].iter().fold((0_u8, 0_u8), |(a, b), byte| {
-        let a = a.wrapping_add(*byte);
-        (a, b.wrapping_add(a))
-    });
-    (frame[length + 6..] == [a, b]).then_some(length + 8)
 }

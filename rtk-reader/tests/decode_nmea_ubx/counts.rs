@@ -25,7 +25,7 @@ fn as_many_as_the_independent_scan_found() {
                     *nmea.entry(address(&sentence.talker, &sentence.body)).or_default() += 1;
                 }
                 Message::Ubx(packet) => *ubx.entry(packet_name(&packet)).or_default() += 1,
-                Message::Rtcm(_) => unreachable!("the splitter yields none"),
+                Message::Rtcm(_) => unreachable!("they are left out"),
             }
         }
         let expected = |protocol: &str| -> BTreeMap<String, u64> {
@@ -63,7 +63,7 @@ fn no_real_frame_is_malformed() {
                     assert!(!matches!(packet, Packet::Malformed { .. }), "{name}: {packet:?}");
                     decoded += u32::from(!matches!(packet, Packet::Unknown { .. }));
                 }
-                Message::Rtcm(_) => unreachable!("the splitter yields none"),
+                Message::Rtcm(_) => unreachable!("they are left out"),
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Hostile bytes: nothing panics, everything serialises, lists stay within their bounds.
 
 use proptest::prelude::*;
-use rtk_reader::decode::{nmea, ubx};
+use rtk_reader::decode::{Message, nmea, ubx};
 
 /// Sentences of captures, each with fields of every kind.
 const SENTENCES: [&str; 12] = [
@@ -48,7 +48,14 @@ fn check_nmea(payload: &[u8]) {
         }
         _ => {}
     }
-    let _ = serde_json::to_string(&sentence).unwrap();
+    check_json(&Message::Nmea(sentence));
+}
+
+/// The text written is serde_json's.
+fn check_json(message: &Message) {
+    let mut written = b"{".to_vec();
+    message.write_json_fields(&mut written);
+    assert_eq!(String::from_utf8(written).unwrap(), serde_json::to_string(message).unwrap());
 }
 
 fn check_ubx(class: u8, id: u8, payload: &[u8]) {
@@ -60,7 +67,7 @@ fn check_ubx(class: u8, id: u8, payload: &[u8]) {
         ubx::Packet::CfgValget(valget) => assert!(valget.items.len() <= 64),
         _ => {}
     }
-    let _ = serde_json::to_string(&packet).unwrap();
+    check_json(&Message::Ubx(packet));
 }
 
 proptest! {

@@ -3,7 +3,10 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
+
+use rtk_reader::frame::{Frame, Framer, Protocol};
 
 /// The captures with RTCM 3 frames in them.
 pub const WITH_RTCM: [&str; 13] = [
@@ -48,23 +51,16 @@ pub fn payload(frame: &[u8]) -> &[u8] {
     &frame[3..frame.len() - 3]
 }
 
-/// Every frame whose header and CRC are right, by trying each byte.
+/// The RTCM 3 frames of a stream.
 pub fn frames(bytes: &[u8]) -> Vec<Vec<u8>> {
-    let crc24q = crc::Crc::<u32>::new(&crc::CRC_24_LTE_A);
-    let mut found = Vec::new();
-    let mut rest = bytes;
-    while let [first, tail @ ..] = rest {
-        let end = match rest {
-            [0xD3, high @ 0..=3, low, ..] => 6 + (usize::from(*high) << 8 | usize::from(*low)),
-            _ => usize::MAX,
-        };
-        match rest.get(..end) {
-            Some(frame) if *first == 0xD3 && crc24q.checksum(frame) == 0 => {
-                found.push(frame.to_vec());
-                rest = &rest[end..];
-            }
-            _ => rest = tail,
+    let mut frames = Vec::new();
+    let mut keep = |frame: Frame<'_>| {
+        if frame.protocol == Protocol::Rtcm {
+            frames.push(frame.bytes.to_vec());
         }
-    }
-    found
+    };
+    let mut framer = Framer::new();
+    framer.push(Duration::ZERO, bytes, &mut keep);
+    framer.finish(&mut keep);
+    frames
 }

@@ -34,10 +34,11 @@ impl<'a> Fields<'a> {
         self.index = self.index.saturating_add(1);
         let text = match self.rest.take() {
             None => "",
-            Some(rest) => match rest.split_once(',') {
-                Some((field, rest)) => {
-                    self.rest = Some(rest);
-                    field
+            // Fields are a few bytes: this is half the time of `split_once`.
+            Some(rest) => match rest.bytes().position(|b| b == b',') {
+                Some(comma) => {
+                    self.rest = rest.get(comma + 1..);
+                    rest.get(..comma).unwrap_or_default()
                 }
                 None => rest,
             },
@@ -215,8 +216,11 @@ fn decimal(text: &str) -> Option<f64> {
         0 => return None,
         1..=15 => {
             #[expect(clippy::cast_precision_loss, reason = "15 digits fit the 53 bits")]
-            let whole = mantissa as f64;
-            whole / POWERS_OF_TEN.get(decimals.unwrap_or(0)).copied()?
+            let whole = mantissa as i64 as f64;
+            match decimals {
+                None | Some(0) => whole,
+                Some(decimals) => whole / POWERS_OF_TEN.get(decimals).copied()?,
+            }
         }
         _ => digits.parse().ok().filter(|number: &f64| number.is_finite())?,
     };

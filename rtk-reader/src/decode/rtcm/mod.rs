@@ -31,7 +31,6 @@ pub use ephemeris::{
     GlonassEphemeris, GpsEphemeris, Orbit,
 };
 pub use geodesy::{Geodetic, geodetic};
-pub(super) use msm::write_signals;
 pub use msm::{MAX_CELLS, Msm, MsmSignal};
 pub use station::Station;
 
@@ -48,16 +47,6 @@ pub struct Message {
     /// What it says.
     #[serde(flatten)]
     pub body: Body,
-}
-
-impl Message {
-    /// Takes an MSM's cells out: what is left goes through serde, they through [`write_signals`].
-    pub(super) fn take_signals(&mut self) -> Vec<MsmSignal> {
-        match &mut self.body {
-            Body::Msm(msm) => std::mem::take(&mut msm.signals),
-            _ => Vec::new(),
-        }
-    }
 }
 
 /// What a message says.

@@ -14,14 +14,12 @@
 //!
 //! A signal the table in `signals` doesn't know is a value without code and band.
 
-mod json;
 mod signals;
 
 use serde::{Serialize, Serializer};
 
 use super::{Error, bits::Bits};
 use crate::decode::{Constellation, SatelliteId};
-pub(in crate::decode) use json::write_signals;
 use signals::{Signal, satellite, signal};
 
 /// The most cells (satellites times signals) a message may have (DF396); one that claims more is malformed.
@@ -348,7 +346,9 @@ fn available(bits: &Bits<'_>, position: usize, width: u32) -> Option<i64> {
 /// are most of a message's JSON.
 #[expect(clippy::ref_option, reason = "the signature serde asks for")]
 fn four_places<S: Serializer>(value: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
-    value.map(|value| (value * 10_000.0).round() / 10_000.0).serialize(serializer)
+    // A range in metres is far within `i64`. (`round` would be a call: half of a cell's time to JSON.)
+    let rounded = |value: f64| (value * 10_000.0 + 0.5_f64.copysign(value)) as i64 as f64 / 10_000.0;
+    value.map(rounded).serialize(serializer)
 }
 
 #[cfg(test)]

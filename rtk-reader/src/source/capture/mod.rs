@@ -300,7 +300,7 @@ fn recorded(line: &mut Line, logged: Duration, event: Event, chunks: &mut Vec<Ch
     chunks.push(Chunk { offset: line.event(logged), content });
 }
 
-fn open_error(path: &Path, error: io::Error) -> SourceError {
+pub(super) fn open_error(path: &Path, error: io::Error) -> SourceError {
     let path = path.to_owned();
     match error.kind() {
         io::ErrorKind::NotFound => SourceError::NoSuchPort { path },

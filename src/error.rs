@@ -173,6 +173,7 @@ fn source_code(error: &rtk_reader::source::SourceError) -> u8 {
         ErrorKind::Held => 7,
         ErrorKind::NotGnss if matches!(error, SourceError::WrongBaud { .. }) => 8,
         ErrorKind::NotGnss => 9,
+        ErrorKind::NewerFormat => 10,
         ErrorKind::Damaged => 3,
         ErrorKind::Io => 1,
     }

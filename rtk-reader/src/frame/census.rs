@@ -12,7 +12,7 @@ use super::{Counts, Frame, MessageId, Protocol};
 const NMEA_ADDRESSES: usize = 1024;
 
 /// Where sentences over the bound are counted.
-const OTHER_ADDRESSES: MessageId = MessageId::Nmea(*b"(other)\0\0\0\0\0\0\0\0\0\0\0\0\0");
+const OTHER_ADDRESSES: &[u8] = b"(other)";
 
 /// Good frames counted by message.
 #[derive(Clone, Debug, Default)]
@@ -35,7 +35,7 @@ impl Census {
             if self.addresses < NMEA_ADDRESSES {
                 self.addresses += 1;
             } else {
-                id = OTHER_ADDRESSES;
+                id = MessageId::nmea(OTHER_ADDRESSES);
             }
         }
         *self.frames.entry(id).or_default() += 1;
@@ -106,6 +106,19 @@ mod tests {
     use super::super::{Framer, encode};
     use super::*;
     use crate::Timestamp;
+
+    #[test]
+    fn long_addresses_are_told_apart() {
+        let mut census = Census::new();
+        let mut framer = Framer::new();
+        for address in ["PQTMGEOFENCESTATUSCHANGEDA", "PQTMGEOFENCESTATUSCHANGEDB"] {
+            let sentence = encode::nmea(&format!("{address},1")).expect("printable");
+            framer.push(Timestamp::ZERO, &sentence, &mut |frame| census.add(&frame));
+        }
+        let summary = census.summary(framer.counts());
+        assert_eq!(summary.nmea["PQTMGEOFENCESTATUSCHANGEDA"], 1);
+        assert_eq!(summary.nmea["PQTMGEOFENCESTATUSCHANGEDB"], 1);
+    }
 
     #[test]
     fn made_up_addresses_are_bounded() {

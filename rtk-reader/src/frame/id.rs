@@ -4,8 +4,9 @@ use std::fmt;
 
 use super::{Frame, Protocol};
 
-/// Longer NMEA addresses are cut: the longest in use (Quectel's `PQTMGEOFENCESTATUS`) has 18 characters.
-pub const NMEA_ADDRESS_BYTES: usize = 20;
+/// Longer NMEA addresses are cut, and those with the same beginning count as one: the longest we know of
+/// (Quectel's `PQTMGEOFENCESTATUS`) has 18 characters.
+pub const NMEA_ADDRESS_BYTES: usize = 32;
 
 /// What a frame is, without decoding it. `Display` gives the usual name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,12 +23,9 @@ impl MessageId {
     pub(super) fn of(frame: &Frame<'_>) -> Self {
         match frame.protocol {
             Protocol::Nmea => {
-                let mut address = [0; NMEA_ADDRESS_BYTES];
-                let field = frame.payload().iter().take_while(|&&b| b != b',');
-                for (to, from) in address.iter_mut().zip(field) {
-                    *to = *from;
-                }
-                Self::Nmea(address)
+                let payload = frame.payload();
+                let comma = payload.iter().take(NMEA_ADDRESS_BYTES).position(|&b| b == b',');
+                Self::nmea(payload.get(..comma.unwrap_or(payload.len())).unwrap_or_default())
             }
             Protocol::Ubx => match frame.bytes {
                 [_, _, class, id, ..] => Self::Ubx(*class, *id),
@@ -38,6 +36,14 @@ impl MessageId {
                 _ => Self::Rtcm(None),
             },
         }
+    }
+
+    pub(super) fn nmea(text: &[u8]) -> Self {
+        let mut address = [0; NMEA_ADDRESS_BYTES];
+        for (to, from) in address.iter_mut().zip(text) {
+            *to = *from;
+        }
+        Self::Nmea(address)
     }
 }
 

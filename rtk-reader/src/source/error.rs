@@ -73,12 +73,24 @@ pub enum SourceError {
         names: Vec<String>,
     },
     /// A recording without a receiver's bytes.
-    #[error("{} holds no receiver's bytes (no message on a topic that ends in /in/stream, in {messages} messages)", path.display())]
+    #[error("{} holds no receiver's bytes in its {messages} messages; give a recording of a service that had a receiver or a feed", path.display())]
     NoStream {
         /// The recording.
         path: PathBuf,
-        /// Messages of other topics.
+        /// Messages in it.
         messages: u64,
+    },
+    /// A recording of a format that came later than this program.
+    #[error("{} is a recording of format {found}, written by depot {version}, and this program knows formats up to {known}: play it with a newer depot", path.display())]
+    NewerFormat {
+        /// The recording.
+        path: PathBuf,
+        /// What it says.
+        found: u64,
+        /// The newest known here.
+        known: u64,
+        /// Of the program that wrote it.
+        version: String,
     },
     /// A recording was played as far as it can be read.
     #[error("{} is damaged: {damage}; what could be read was used", path.display())]
@@ -112,6 +124,8 @@ pub enum ErrorKind {
     Held,
     /// It is there, but it doesn't talk GNSS, or not at this rate.
     NotGnss,
+    /// A recording of a newer format.
+    NewerFormat,
     /// A damaged recording.
     Damaged,
     /// Anything else the system refused.
@@ -136,6 +150,7 @@ impl SourceError {
             Self::PermissionDenied { .. } => ErrorKind::Permission,
             Self::Held { .. } => ErrorKind::Held,
             Self::WrongBaud { .. } | Self::NotGnss { .. } | Self::NoStream { .. } => ErrorKind::NotGnss,
+            Self::NewerFormat { .. } => ErrorKind::NewerFormat,
             Self::Damaged { .. } => ErrorKind::Damaged,
             Self::Io { .. } => ErrorKind::Io,
         }
@@ -170,7 +185,7 @@ pub struct Damage {
     pub messages_read: u64,
     /// Chunks whose checksum or compression was wrong; their messages are lost.
     pub chunks_lost: u64,
-    /// Messages on the stream's topic that aren't what a recorder of ours writes.
+    /// Messages on topics a receiver is told of that aren't what a recorder of ours writes.
     pub messages_lost: u64,
     /// Where the file breaks off, in bytes; nothing behind it was read.
     pub broken_off_at: Option<u64>,

@@ -17,7 +17,7 @@ mod stdin;
 mod stream_time;
 mod tcp;
 
-pub use capture::{Capture, Chunk, PROBE_BYTES, RECORDING_MAGIC, TagWriter};
+pub use capture::{Capture, Chunk, Content, PROBE_BYTES, RECORDING_MAGIC, TagWriter};
 pub use error::{Damage, ErrorKind, Remedy, SourceError};
 pub use lock::{Holder, PortLock, default_dirs as default_lock_dirs};
 pub use pacer::{BURST_BYTES, HELD_BYTES, NOMINAL_BYTES_PER_S, Pacer};

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     CHUNK_BYTES, Event, Rate, SourceError,
-    capture::{Capture, Chunk},
+    capture::{Capture, Chunk, Content},
     run::{Halt, Out},
     stream_time::GAP_PLAYED,
 };
@@ -72,7 +72,8 @@ where
 {
     let opened = path.clone();
     blocking(move || Capture::open(&opened)).await?;
-    out.send(Event::Opened { device: path.display().to_string(), baud: None }).await?;
+    let mut receiver = Receiver { device: path.display().to_string(), baud: None, open: false };
+    receiver.opened(out, None).await?;
     let player = Player { start: (out.now)(), rate };
     let mut base = Duration::ZERO;
     loop {
@@ -81,11 +82,20 @@ where
             let path = path.clone();
             move || read(&path, &pieces)
         });
-        let mut last = None;
+        let (mut last, mut heard) = (Duration::ZERO, false);
         while let Some(chunks) = played.recv().await {
-            for chunk in chunks {
-                last = Some(chunk.offset);
-                player.play(out, base + chunk.offset, &chunk.bytes).await?;
+            for Chunk { offset, content } in chunks {
+                last = offset;
+                player.wait(out, base + offset).await;
+                match content {
+                    Content::Bytes(bytes) => {
+                        heard = true;
+                        receiver.opened(out, None).await?;
+                        player.play(out, base + offset, &bytes).await?;
+                    }
+                    Content::Opened { baud } => receiver.opened(out, baud).await?,
+                    Content::Closed { reason } => receiver.closed(out, reason).await?,
+                }
             }
         }
         let result = joined(read.await);
@@ -93,20 +103,50 @@ where
             out.send(Event::Ended).await?;
             return Ok(result?);
         }
-        match (last, result) {
+        match (heard, result) {
             // On the same time line: the first epoch follows the last one.
-            (Some(last), Ok(())) => base += last + GAP_PLAYED,
-            (Some(last), Err(error)) => {
+            (true, Ok(())) => base += last + GAP_PLAYED,
+            (true, Err(error)) => {
                 tracing::warn!(%error, "playing it again from the start");
                 base += last + GAP_PLAYED;
             }
             // Removed or emptied while it was played; trying again would only spin.
-            (None, Ok(())) => {
+            (false, Ok(())) => {
                 let origin = path.display().to_string();
                 return Err(SourceError::NotGnss { origin, bytes: 0, bauds: 0 }.into());
             }
-            (None, Err(error)) => return Err(error.into()),
+            (false, Err(error)) => return Err(error.into()),
         }
+    }
+}
+
+/// The receiver in a capture, as it was told of.
+struct Receiver {
+    device: String,
+    baud: Option<u32>,
+    open: bool,
+}
+
+impl Receiver {
+    /// It is there: told if that is news, or its line speed is.
+    async fn opened<N>(&mut self, out: &Out<N>, baud: Option<u32>) -> Result<(), Halt>
+    where
+        N: Fn() -> Timestamp + Send + Sync,
+    {
+        if self.open && (baud.is_none() || baud == self.baud) {
+            return Ok(());
+        }
+        self.open = true;
+        self.baud = baud.or(self.baud);
+        out.send(Event::Opened { device: self.device.clone(), baud: self.baud }).await
+    }
+
+    async fn closed<N>(&mut self, out: &Out<N>, reason: String) -> Result<(), Halt>
+    where
+        N: Fn() -> Timestamp + Send + Sync,
+    {
+        self.open = false;
+        out.send(Event::Closed { reason }).await
     }
 }
 

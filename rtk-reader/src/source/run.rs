@@ -117,6 +117,7 @@ where
             Spec::Path(path) => match what_is(&path)? {
                 Kind::Port => serial::run(Some(path), &options, &out).await,
                 Kind::Capture => play::capture(path, options.rate, options.once, &out).await,
+                Kind::Pipe => stdin::pipe(path, &out).await,
             },
         }
     };
@@ -257,6 +258,7 @@ impl Backoff {
 enum Kind {
     Port,
     Capture,
+    Pipe,
 }
 
 /// What a path names.
@@ -272,9 +274,8 @@ fn what_is(path: &std::path::Path) -> Result<Kind, SourceError> {
             Err(SourceError::NotASource { path, found: "a device of the system's own" })
         }
         Ok(meta) if is_char_device(&meta) => Ok(Kind::Port),
-        Ok(_) => {
-            Err(SourceError::NotASource { path, found: "neither a character device nor a regular file" })
-        }
+        Ok(meta) if is_pipe(&meta) => Ok(Kind::Pipe),
+        Ok(_) => Err(SourceError::NotASource { path, found: "a socket or a block device" }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(SourceError::NoSuchPort { path }),
         Err(error) => Err(SourceError::Io { doing: "look at", path, error }),
     }
@@ -298,8 +299,19 @@ fn is_char_device(meta: &std::fs::Metadata) -> bool {
     meta.file_type().is_char_device()
 }
 
+#[cfg(unix)]
+fn is_pipe(meta: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    meta.file_type().is_fifo()
+}
+
 #[cfg(not(unix))]
 fn is_char_device(_: &std::fs::Metadata) -> bool {
+    false
+}
+
+#[cfg(not(unix))]
+fn is_pipe(_: &std::fs::Metadata) -> bool {
     false
 }
 

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::Rate;
 
-/// A source as the user names it. What a path turns out to be, a port or a capture, is seen when it is opened.
+/// A source as the user names it. What a path turns out to be, a port, a capture or a pipe, is seen when it is opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Spec {
     /// The one u-blox receiver on USB.
@@ -20,7 +20,7 @@ pub enum Spec {
         /// TCP port.
         port: u16,
     },
-    /// A serial device or a capture.
+    /// A serial device, a capture or a named pipe.
     Path(PathBuf),
 }
 

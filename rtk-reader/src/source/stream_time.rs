@@ -112,6 +112,8 @@ fn rtcm(number: u16, payload: &[u8]) -> Option<Reading> {
 pub struct StreamTime {
     now_us: i64,
     clocks: [Option<Seen>; CLOCKS],
+    /// Pauses count as long as they were, however long.
+    measuring: bool,
 }
 
 /// What a clock said last, and when that was in the stream.
@@ -122,10 +124,18 @@ struct Seen {
 }
 
 impl StreamTime {
-    /// At the start of a stream.
+    /// At the start of a stream that is played: nobody waits longer than [`MAX_GAP`] for what comes next.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// At the start of a stream that is measured: a clock's step forward is taken at its word, up to half of
+    /// its period (12 hours for those that say the time of day, half a week for those of the week). A longer
+    /// one can't be told from a step back, which is [`GAP_PLAYED`] here too.
+    #[must_use]
+    pub fn measuring() -> Self {
+        Self { measuring: true, ..Self::default() }
     }
 
     /// Takes the time a frame tells, if it tells one; returns where the stream is then.
@@ -151,7 +161,8 @@ impl StreamTime {
         let forward = (reading.at_ms - seen.at_ms).rem_euclid(period);
         let step_us = if forward > period / 2 { forward - period } else { forward }.saturating_mul(1000);
         let stream_us = seen.stream_us.saturating_add(step_us);
-        if step_us < -micros(BACK_TOLERANCE) || stream_us.saturating_sub(self.now_us) > micros(MAX_GAP) {
+        let paused = !self.measuring && stream_us.saturating_sub(self.now_us) > micros(MAX_GAP);
+        if step_us < -micros(BACK_TOLERANCE) || paused {
             self.pass(GAP_PLAYED);
             // Every clock jumps with this one; each is taken at its word anew.
             self.clocks = Default::default();
@@ -198,7 +209,10 @@ mod tests {
 
     /// Milliseconds of the stream after each reading.
     fn line(readings: impl IntoIterator<Item = Reading>) -> Vec<u128> {
-        let mut time = StreamTime::default();
+        line_of(StreamTime::new(), readings)
+    }
+
+    fn line_of(mut time: StreamTime, readings: impl IntoIterator<Item = Reading>) -> Vec<u128> {
         let at = |reading| {
             time.observe(reading);
             time.now().as_millis()
@@ -261,6 +275,25 @@ mod tests {
         let again =
             [itow(10_000), utc("000010.00"), itow(5_000), utc("000005.00"), itow(6_000), utc("000006.00")];
         assert_eq!(line(again), [0, 0, 1000, 1000, 2000, 2000]);
+    }
+
+    #[test]
+    fn a_pause_is_measured_as_long_as_it_was() {
+        let measured = |readings: &[Reading]| line_of(StreamTime::measuring(), readings.iter().copied());
+        assert_eq!(measured(&[0, 100_000, 101_000].map(itow)), [0, 100_000, 101_000]);
+        // Two hours over midnight, told by both clocks.
+        let readings = [
+            itow(86_400_000),
+            utc("235959.00"),
+            itow(93_600_000),
+            utc("015959.00"),
+            itow(93_601_000),
+            utc("020000.00"),
+        ];
+        assert_eq!(measured(&readings), [0, 0, 7_200_000, 7_200_000, 7_201_000, 7_201_000]);
+        // Half a day forward is the most that UTC alone can tell; beyond it, a new recording.
+        assert_eq!(measured(&["000000.00", "120000.00"].map(utc)), [0, 43_200_000]);
+        assert_eq!(measured(&["000000.00", "120001.00", "120002.00"].map(utc)), [0, 1000, 2000]);
     }
 
     #[test]

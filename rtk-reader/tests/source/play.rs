@@ -128,6 +128,41 @@ async fn a_generated_stream_is_played_like_a_capture() {
     assert_eq!((now() - START).as_millis(), 4000);
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_pipe_is_read_like_standard_input() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("pipe");
+    nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let stream: Vec<u8> = (0..10).flat_map(gga).collect();
+    // Whoever opens a named pipe waits for the other side.
+    let writer = std::thread::spawn({
+        let (path, stream) = (path.clone(), stream.clone());
+        move || std::fs::write(path, stream).unwrap()
+    });
+    let (events, result) =
+        common::start(Spec::Path(path.clone()), options(&dir, Rate::Max, true)).all().await;
+    writer.join().unwrap();
+    result.unwrap();
+    assert_eq!(events.first(), Some(&Event::Opened { device: path.display().to_string(), baud: None }));
+    assert_eq!(bytes_of(&events), stream);
+    assert_eq!(events.last(), Some(&Event::Ended));
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_device_without_a_line_is_no_port() {
+    let dir = tempfile::tempdir().unwrap();
+    for device in ["/dev/null", "/dev/zero", "/dev/random"] {
+        let running = common::start(Spec::Path(device.into()), options(&dir, Rate::Max, true));
+        let text = running.error().await.to_string();
+        assert!(
+            text.starts_with(&format!("{device} is a device of the system's own, not a serial port")),
+            "{text}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn what_cannot_be_opened_is_told_before_anything_else() {
     let dir = tempfile::tempdir().unwrap();

@@ -9,36 +9,52 @@ use super::common::{self, bytes_of, gga, span};
 
 const CHUNKS: u64 = 10;
 const EPOCHS_PER_CHUNK: u64 = 20;
+const START_NS: u64 = 1_800_000_000_000_000_000;
+const SECOND_NS: u64 = 1_000_000_000;
 
-/// What the recorder writes: the receiver's events among other topics, a chunk every few messages.
-fn record(path: &Path) -> Vec<u8> {
-    let mut writer = mcap::WriteOptions::new()
+type Writer = mcap::Writer<std::io::BufWriter<std::fs::File>>;
+
+/// A file like the recorder's: chunks as the test flushes them.
+fn create(path: &Path) -> Writer {
+    mcap::WriteOptions::new()
         .chunk_size(None)
         .emit_message_indexes(false)
         .create(std::io::BufWriter::new(std::fs::File::create(path).unwrap()))
-        .unwrap();
-    let channel = |writer: &mut mcap::Writer<_>, topic, encoding| {
-        writer.add_channel(0, topic, encoding, &BTreeMap::new()).unwrap()
-    };
+        .unwrap()
+}
+
+fn channel(writer: &mut Writer, topic: &str, encoding: &str) -> u16 {
+    writer.add_channel(0, topic, encoding, &BTreeMap::new()).unwrap()
+}
+
+fn write(writer: &mut Writer, channel_id: u16, at: u64, data: &str) {
+    let header = mcap::records::MessageHeader { channel_id, sequence: 0, log_time: at, publish_time: at };
+    writer.write_to_known_channel(&header, data.as_bytes()).unwrap();
+}
+
+/// The body of a message of `in/stream`.
+fn stream_event(event: &str) -> String {
+    format!(r#"{{"kind":"stream","event":{event}}}"#)
+}
+
+fn received(at: u64, bytes: &[u8]) -> String {
+    let bytes = STANDARD.encode(bytes);
+    stream_event(&format!(r#"{{"event":"bytes","received_at_ns":{at},"bytes":"{bytes}"}}"#))
+}
+
+/// What the recorder writes: the receiver's events among other topics, a chunk every few messages.
+fn record(path: &Path) -> Vec<u8> {
+    let mut writer = create(path);
     let stream = channel(&mut writer, "/gps-status/in/stream", "json");
     let http = channel(&mut writer, "/gps-status/in/http", "json");
     let other = channel(&mut writer, "/other/in/stream", "cbor");
-    let write = |writer: &mut mcap::Writer<_>, channel_id, at: u64, data: &str| {
-        let header = mcap::records::MessageHeader { channel_id, sequence: 0, log_time: at, publish_time: at };
-        writer.write_to_known_channel(&header, data.as_bytes()).unwrap();
-    };
-    let opened = r#"{"kind":"stream","event":{"event":"opened","device":"x","baud":null}}"#;
-    write(&mut writer, stream, 0, opened);
+    write(&mut writer, stream, 0, &stream_event(r#"{"event":"opened","device":"x","baud":null}"#));
     let mut all = Vec::new();
     for chunk in 0..CHUNKS {
         for epoch in 0..EPOCHS_PER_CHUNK {
-            let at = 1_800_000_000_000_000_000 + (chunk * EPOCHS_PER_CHUNK + epoch) * 500_000_000;
+            let at = START_NS + (chunk * EPOCHS_PER_CHUNK + epoch) * 500_000_000;
             let bytes = gga(chunk * EPOCHS_PER_CHUNK + epoch);
-            let data = format!(
-                r#"{{"kind":"stream","event":{{"event":"bytes","received_at_ns":{at},"bytes":"{}"}}}}"#,
-                STANDARD.encode(&bytes)
-            );
-            write(&mut writer, stream, at, &data);
+            write(&mut writer, stream, at, &received(at, &bytes));
             write(&mut writer, http, at, r#"{"kind":"http"}"#);
             write(&mut writer, other, at, "stream");
             all.extend(bytes);
@@ -111,8 +127,8 @@ async fn a_flipped_bit_costs_its_chunk_and_never_gives_wrong_bytes() {
         let Ok(mut capture) = Capture::open(&path) else { continue };
         let mut chunks = Vec::new();
         while capture.read_some(&mut chunks).unwrap() {}
-        for chunk in chunks {
-            assert!(sentences.contains(&&chunk.bytes[..]), "wrong bytes after a flip at {at}");
+        for chunk in chunks.iter().filter(|chunk| !chunk.bytes().is_empty()) {
+            assert!(sentences.contains(&chunk.bytes()), "wrong bytes after a flip at {at}");
         }
         lost_chunks += capture.damage().map_or(0, |damage| damage.chunks_lost);
     }
@@ -131,4 +147,118 @@ async fn a_recording_of_something_else_is_told() {
     assert_eq!(events, []);
     let error = result.expect_err("nothing to play");
     assert!(matches!(error, SourceError::NoStream { messages: 0, .. }), "{error}");
+}
+
+/// Without the times: `O` with the line speed, `C` with the reason, and the bytes between as text.
+fn told(events: &[Event]) -> String {
+    let mut told = String::new();
+    for event in events {
+        match event {
+            Event::Opened { baud, .. } => told.push_str(&format!("O {baud:?}\n")),
+            Event::Closed { reason } => told.push_str(&format!("C {reason}\n")),
+            Event::Bytes { bytes, .. } => told.push_str(&String::from_utf8_lossy(bytes)),
+            Event::Ended => told.push_str("ended\n"),
+        }
+    }
+    told
+}
+
+#[tokio::test]
+async fn unplugged_and_back_happens_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("base.mcap");
+    let mut writer = create(&path);
+    let stream = channel(&mut writer, "/gps-status/in/stream", "json");
+    let mut tell = |second: u64, message: &str| {
+        write(&mut writer, stream, START_NS + second * SECOND_NS, message);
+    };
+    let at = |second: u64| START_NS + second * SECOND_NS;
+    let opened = stream_event(r#"{"event":"opened","device":"/dev/ttyS1","baud":38400}"#);
+    tell(0, &opened);
+    tell(0, &received(at(0), &gga(0)));
+    tell(1, &received(at(1), &gga(1)));
+    tell(3, &stream_event(r#"{"event":"closed","reason":"/dev/ttyS1 was unplugged"}"#));
+    tell(9, &opened);
+    tell(10, &received(at(10), &gga(10)));
+    writer.finish().unwrap();
+
+    let mut chunks = Vec::new();
+    let mut capture = Capture::open(&path).unwrap();
+    while capture.read_some(&mut chunks).unwrap() {}
+    let offsets: Vec<_> = chunks.iter().map(|chunk| chunk.offset.as_secs()).collect();
+    assert_eq!(offsets, [0, 0, 1, 3, 9, 10]);
+
+    let (events, result) = play(&path).await;
+    result.unwrap();
+    let line = |second| String::from_utf8(gga(second)).unwrap();
+    // First it is a file; then it is the line that was recorded.
+    let expected = format!(
+        "O None\nO Some(38400)\n{}{}C /dev/ttyS1 was unplugged\nO Some(38400)\n{}ended\n",
+        line(0),
+        line(1),
+        line(10)
+    );
+    assert_eq!(told(&events), expected);
+    assert_eq!(span(&events), Duration::from_secs(10));
+}
+
+#[tokio::test]
+async fn what_was_fed_plays_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("fed.mcap");
+    let mut writer = create(&path);
+    let sockets = channel(&mut writer, "/gps-status/in/ws", "json");
+    let mut tell = |message: serde_json::Value| {
+        write(&mut writer, sockets, START_NS, &message.to_string());
+    };
+    let text = |conn: u64, frame: serde_json::Value| serde_json::json!({ "kind": "text", "conn": conn, "text": frame.to_string() });
+    tell(serde_json::json!({ "kind": "open", "conn": 1, "path": "/ws", "query": "" }));
+    tell(serde_json::json!({ "kind": "open", "conn": 2, "path": "/feed", "query": "" }));
+    tell(text(2, serde_json::json!({ "type": "opened", "device": "x", "baud": null })));
+    for second in 0..20 {
+        let at = 5 + second * SECOND_NS;
+        let bytes = STANDARD.encode(gga(second));
+        let frame = serde_json::json!({ "type": "bytes", "receivedAtNs": at, "bytes": bytes });
+        // A console that says the same is no feeder.
+        tell(text(1, frame.clone()));
+        tell(text(2, frame));
+    }
+    tell(serde_json::json!({ "kind": "closed", "conn": 2, "code": null }));
+    writer.finish().unwrap();
+    let (events, result) = play(&path).await;
+    result.unwrap();
+    assert_eq!(bytes_of(&events), (0..20).flat_map(gga).collect::<Vec<_>>());
+    assert_eq!(span(&events), Duration::from_secs(19));
+    assert!(told(&events).ends_with("C the feed was lost\nended\n"));
+}
+
+#[tokio::test]
+async fn a_recording_of_a_newer_format_is_not_guessed_at() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("base.mcap");
+    for (format_version, plays) in [("1", true), ("2", false), ("4294967296", false)] {
+        let mut writer = create(&path);
+        let about = [("format_version", format_version), ("version", "9.1.0\x1b[2J")];
+        let metadata = about.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+        let record = mcap::records::Metadata { name: "depot".to_owned(), metadata };
+        writer.write_metadata(&record).unwrap();
+        let stream = channel(&mut writer, "/gps-status/in/stream", "json");
+        write(&mut writer, stream, START_NS, &received(START_NS, &gga(0)));
+        writer.finish().unwrap();
+        let (events, result) = play(&path).await;
+        if plays {
+            result.unwrap();
+            assert_eq!(bytes_of(&events), gga(0));
+            continue;
+        }
+        assert_eq!(events, []);
+        let error = result.expect_err("newer");
+        assert_eq!(error.kind(), ErrorKind::NewerFormat);
+        let expected = format!(
+            "{} is a recording of format {format_version}, written by depot 9.1.0[2J, and this program knows formats \
+             up to 1: play it with a newer depot",
+            path.display()
+        );
+        assert_eq!(error.to_string(), expected);
+    }
 }

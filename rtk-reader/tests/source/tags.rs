@@ -15,7 +15,7 @@ fn a_file_of_str2str_is_paced_by_its_tags() {
     let mut capture = Capture::open(&path).unwrap();
     let mut chunks = Vec::new();
     while capture.read_some(&mut chunks).unwrap() {}
-    let marks: Vec<_> = chunks.iter().map(|chunk| (chunk.offset.as_millis(), chunk.bytes.len())).collect();
+    let marks: Vec<_> = chunks.iter().map(|chunk| (chunk.offset.as_millis(), chunk.bytes().len())).collect();
     // Its first record marks no byte; the second has two of the feeder's pieces.
     assert_eq!(marks[..4], [(302, 800), (403, 400), (610, 400), (803, 400)]);
     assert_eq!(marks.last(), Some(&(7815, 400)));
@@ -30,10 +30,58 @@ fn tags_of_another_file_are_not_used() {
     let mut tags = TagWriter::new(Vec::new(), Duration::from_secs(1)).unwrap();
     tags.mark(Duration::from_secs(2), 1 << 20).unwrap();
     std::fs::write(dir.path().join("base.nmea.tag"), tags.into_inner()).unwrap();
+    let told = Warnings::default();
+    let mut chunks = Vec::new();
+    let mut capture = tracing::subscriber::with_default(told.clone(), || Capture::open(&path).unwrap());
+    while capture.read_some(&mut chunks).unwrap() {}
+    assert_eq!(chunks.last().unwrap().offset, Duration::from_secs(9));
+    // Opened to look at and to play, and told once.
+    assert_eq!(told.count(), 1);
+}
+
+/// Counts what is told.
+#[derive(Clone, Default)]
+struct Warnings(std::sync::Arc<std::sync::atomic::AtomicUsize>);
+
+impl Warnings {
+    fn count(&self) -> usize {
+        self.0.load(std::sync::atomic::Ordering::Relaxed)
+    }
+}
+
+impl tracing::Subscriber for Warnings {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        *metadata.level() == tracing::Level::WARN
+    }
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn event(&self, _: &tracing::Event<'_>) {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[test]
+fn a_capture_that_was_cut_off_keeps_its_times() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("base.nmea");
+    let stream: Vec<u8> = (0..10).flat_map(gga).collect();
+    let mut tags = TagWriter::new(Vec::new(), Duration::ZERO).unwrap();
+    for epoch in 1..=10 {
+        tags.mark(Duration::from_millis(300) * epoch, stream.len() as u64 * u64::from(epoch) / 10).unwrap();
+    }
+    std::fs::write(dir.path().join("base.nmea.tag"), tags.into_inner()).unwrap();
+    std::fs::write(&path, &stream[..stream.len() / 2 + 5]).unwrap();
     let mut chunks = Vec::new();
     let mut capture = Capture::open(&path).unwrap();
     while capture.read_some(&mut chunks).unwrap() {}
-    assert_eq!(chunks.last().unwrap().offset, Duration::from_secs(9));
+    let marks: Vec<_> = chunks.iter().map(|chunk| (chunk.offset.as_millis(), chunk.bytes().len())).collect();
+    let epoch = stream.len() / 10;
+    assert_eq!(marks, [(300, epoch), (600, epoch), (900, epoch), (1200, epoch), (1500, epoch), (1800, 5)]);
 }
 
 #[test]
@@ -49,7 +97,7 @@ fn what_stands_behind_the_last_mark_comes_too() {
     let mut chunks = Vec::new();
     let mut capture = Capture::open(&path).unwrap();
     while capture.read_some(&mut chunks).unwrap() {}
-    let marks: Vec<_> = chunks.iter().map(|chunk| (chunk.offset.as_secs(), chunk.bytes.len())).collect();
+    let marks: Vec<_> = chunks.iter().map(|chunk| (chunk.offset.as_secs(), chunk.bytes().len())).collect();
     // 198 seconds of silence are played as one.
     assert_eq!(marks, [(2, 100), (3, 200), (3, stream.len() - 300)]);
 }

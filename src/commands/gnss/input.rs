@@ -83,8 +83,8 @@ fn read_recording(path: &Path, take: &mut impl FnMut(&[u8]) -> Result<bool, Erro
     loop {
         let more = capture.read_some(&mut chunks)?;
         for chunk in chunks.drain(..) {
-            bytes += chunk.bytes.len() as u64;
-            if !take(&chunk.bytes)? {
+            bytes += chunk.bytes().len() as u64;
+            if !take(chunk.bytes())? {
                 return Ok(Input { bytes, damage: None });
             }
         }

@@ -24,7 +24,7 @@ const TIMED_MESSAGES: usize = 1024;
 /// Reads a capture and prints what it holds.
 pub fn run(args: &Summary) -> Result<ExitCode, Error> {
     let mut framer = Framer::new();
-    let mut scan = Scan::default();
+    let mut scan = Scan { time: StreamTime::measuring(), ..Scan::default() };
     let input = read_all(&args.file, |bytes| {
         framer.push(Duration::ZERO, bytes, &mut |frame| scan.add(&frame));
         Ok(true)

@@ -1,5 +1,7 @@
 //! Captures: files of a receiver's bytes, with their times.
 
+mod events;
+mod line;
 mod recording;
 mod tag;
 
@@ -12,14 +14,15 @@ use std::{
 
 pub use tag::TagWriter;
 
-use recording::Recording;
+use events::Event;
+use line::Line;
+use recording::{KNOWN_FORMAT, Recording, Stop};
 use tag::TagReader;
 
 use super::{
     CHUNK_BYTES, SourceError,
     error::{Damage, Remedy},
     pacer::{NOMINAL_BYTES_PER_S, Pacer},
-    stream_time::{GAP_PLAYED, MAX_GAP},
 };
 use crate::frame::Framer;
 
@@ -32,14 +35,46 @@ const READ_BYTES: usize = 64 * 1024;
 /// What a recording of ours begins with, as every MCAP file does; any other capture is the receiver's bytes.
 pub const RECORDING_MAGIC: &[u8] = mcap::MAGIC;
 
-/// Some bytes of a capture.
+/// A piece of a capture.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chunk {
-    /// When they came, from the start of the capture. Never less than that of the chunk before; a pause over
-    /// [`MAX_GAP`] is [`GAP_PLAYED`] long.
+    /// When it came, from the start of the capture. Never less than that of the chunk before; a pause over
+    /// [`MAX_GAP`](super::MAX_GAP) is [`GAP_PLAYED`](super::GAP_PLAYED) long.
     pub offset: Duration,
+    /// What came.
+    pub content: Content,
+}
+
+/// What came at a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
     /// At most [`CHUNK_BYTES`], never empty.
-    pub bytes: Vec<u8>,
+    Bytes(Vec<u8>),
+    /// In a recording: the receiver was there, at this line speed if it had one.
+    Opened {
+        /// Bits per second.
+        baud: Option<u32>,
+    },
+    /// In a recording: the receiver was gone.
+    Closed {
+        /// One sentence for a person.
+        reason: String,
+    },
+}
+
+impl Chunk {
+    /// Its bytes; none of what isn't bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        match &self.content {
+            Content::Bytes(bytes) => bytes,
+            Content::Opened { .. } | Content::Closed { .. } => &[],
+        }
+    }
+
+    fn of(offset: Duration, bytes: &[u8]) -> Self {
+        Self { offset, content: Content::Bytes(bytes.to_vec()) }
+    }
 }
 
 /// An open capture, read piece by piece from front to end.
@@ -74,13 +109,18 @@ impl Capture {
     /// # Errors
     /// No such file, no permission, not a GNSS stream.
     pub fn open(path: &Path) -> Result<Self, SourceError> {
-        let mut capture = Self::open_unchecked(path)?;
+        let mut capture = Self::open_as(path, Tell::Aloud)?;
         capture.check()?;
         // Read to look at; from the front again to play.
         Self::open_unchecked(path)
     }
 
+    /// Opens what has been looked at before, and says nothing of it again.
     pub(super) fn open_unchecked(path: &Path) -> Result<Self, SourceError> {
+        Self::open_as(path, Tell::Nothing)
+    }
+
+    fn open_as(path: &Path, tell: Tell) -> Result<Self, SourceError> {
         let failed = |error| open_error(path, error);
         let mut file = File::open(path).map_err(failed)?;
         let mut magic = Vec::new();
@@ -89,7 +129,7 @@ impl Capture {
         let form = if magic == RECORDING_MAGIC {
             Form::Recorded { recording: Box::new(Recording::new(file)), line: Line::default() }
         } else {
-            match tags_of(path, &file).map_err(failed)? {
+            match tags_of(path, &file, tell).map_err(failed)? {
                 Some(tags) => {
                     let file = BufReader::with_capacity(READ_BYTES, file);
                     let line = Line::starting_at(Duration::ZERO);
@@ -106,14 +146,21 @@ impl Capture {
     /// # Errors
     /// The file can't be read any further.
     pub fn read_some(&mut self, chunks: &mut Vec<Chunk>) -> Result<bool, SourceError> {
-        let read = match &mut self.form {
-            Form::Raw { file, pacer, buffer } => read_raw(file, pacer, buffer, chunks),
-            Form::Tagged(tagged) => tagged.read_some(chunks),
+        let failed = |error| SourceError::Io { doing: "read", path: self.path.clone(), error };
+        match &mut self.form {
+            Form::Raw { file, pacer, buffer } => read_raw(file, pacer, buffer, chunks).map_err(failed),
+            Form::Tagged(tagged) => tagged.read_some(chunks).map_err(failed),
             Form::Recorded { recording, line } => {
-                recording.read_some(&mut |received_at, bytes| split(line.at(received_at), &bytes, chunks))
+                let mut take = |logged, event| recorded(line, logged, event, chunks);
+                recording.read_some(&mut take).map_err(|stop| match stop {
+                    Stop::Io(error) => failed(error),
+                    Stop::Newer { found, version } => {
+                        let path = self.path.clone();
+                        SourceError::NewerFormat { path, found, known: KNOWN_FORMAT, version }
+                    }
+                })
             }
-        };
-        read.map_err(|error| SourceError::Io { doing: "read", path: self.path.clone(), error })
+        }
     }
 
     /// What a recording has lost as far as it was read; none for other captures, which can't tell.
@@ -132,8 +179,8 @@ impl Capture {
         loop {
             let more = self.read_some(&mut chunks)?;
             for chunk in chunks.drain(..) {
-                bytes += chunk.bytes.len() as u64;
-                framer.push(Duration::ZERO, &chunk.bytes, &mut |_| found = true);
+                bytes += chunk.bytes().len() as u64;
+                framer.push(Duration::ZERO, chunk.bytes(), &mut |_| found = true);
             }
             if !more {
                 framer.finish(&mut |_| found = true);
@@ -159,21 +206,29 @@ impl Capture {
     }
 }
 
+/// Whether tags that can't be used are told of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tell {
+    Aloud,
+    Nothing,
+}
+
 /// `FILE.tag`, if it is there and belongs to the file.
-fn tags_of(path: &Path, file: &File) -> io::Result<Option<TagReader>> {
+fn tags_of(path: &Path, file: &File, tell: Tell) -> io::Result<Option<TagReader>> {
     let mut tag_path = path.as_os_str().to_owned();
     tag_path.push(".tag");
     let tags = match File::open(&tag_path) {
         Ok(tags) => tags,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => {
-            tracing::warn!(%error, path = %Path::new(&tag_path).display(), "can't open the time tags; pacing by the times in the stream");
+            if tell == Tell::Aloud && error.kind() != io::ErrorKind::NotFound {
+                tracing::warn!(%error, path = %Path::new(&tag_path).display(), "can't open the time tags; pacing by the times in the stream");
+            }
             return Ok(None);
         }
     };
     let (tag_bytes, file_bytes) = (tags.metadata()?.len(), file.metadata()?.len());
     let tags = TagReader::open(BufReader::new(tags), tag_bytes, file_bytes)?;
-    if tags.is_none() {
+    if tags.is_none() && tell == Tell::Aloud {
         tracing::warn!(path = %Path::new(&tag_path).display(), "not the time tags of the file beside it; pacing by the times in the stream");
     }
     Ok(tags)
@@ -185,7 +240,7 @@ fn read_raw(
     buffer: &mut [u8],
     chunks: &mut Vec<Chunk>,
 ) -> io::Result<bool> {
-    let mut out = |offset, bytes: &[u8]| chunks.push(Chunk { offset, bytes: bytes.to_vec() });
+    let mut out = |offset, bytes: &[u8]| chunks.push(Chunk::of(offset, bytes));
     let read = match file.read(buffer) {
         Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(true),
         read => read?,
@@ -231,34 +286,21 @@ impl Tagged {
 }
 
 fn split(offset: Duration, bytes: &[u8], chunks: &mut Vec<Chunk>) {
-    chunks.extend(bytes.chunks(CHUNK_BYTES).map(|bytes| Chunk { offset, bytes: bytes.to_vec() }));
+    chunks.extend(bytes.chunks(CHUNK_BYTES).map(|bytes| Chunk::of(offset, bytes)));
 }
 
-/// Receive times as offsets that only grow, without long pauses.
-#[derive(Debug, Default)]
-struct Line {
-    last: Option<Duration>,
-    offset: Duration,
+fn recorded(line: &mut Line, logged: Duration, event: Event, chunks: &mut Vec<Chunk>) {
+    let content = match event {
+        Event::Bytes { received_at, bytes } => {
+            return split(line.recorded(received_at, logged), &bytes, chunks);
+        }
+        Event::Opened { baud } => Content::Opened { baud },
+        Event::Closed { reason } => Content::Closed { reason },
+    };
+    chunks.push(Chunk { offset: line.event(logged), content });
 }
 
-impl Line {
-    fn starting_at(time: Duration) -> Self {
-        Self { last: Some(time), offset: Duration::ZERO }
-    }
-
-    fn at(&mut self, time: Duration) -> Duration {
-        let passed = self.last.map_or(Duration::ZERO, |last| time.saturating_sub(last));
-        self.last = Some(time);
-        self.pass(if passed > MAX_GAP { GAP_PLAYED } else { passed })
-    }
-
-    fn pass(&mut self, time: Duration) -> Duration {
-        self.offset += time;
-        self.offset
-    }
-}
-
-fn open_error(path: &Path, error: io::Error) -> SourceError {
+pub(super) fn open_error(path: &Path, error: io::Error) -> SourceError {
     let path = path.to_owned();
     match error.kind() {
         io::ErrorKind::NotFound => SourceError::NoSuchPort { path },

@@ -1,23 +1,31 @@
 //! The receiver's bytes in a recording of ours (MCAP), for playing them again.
 
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     io::{self, Read},
     time::Duration,
 };
 
-use base64::{Engine, engine::general_purpose::STANDARD};
 use mcap::{
     McapError,
-    records::{Record, op},
+    records::{Metadata, Record, op},
     sans_io::linear_reader::{LinearReadEvent, LinearReader, LinearReaderOptions},
 };
-use serde::Deserialize;
 
-use super::super::error::Damage;
+use super::{
+    super::error::Damage,
+    events::{Channel, Event},
+};
 
-/// The end of the topic the receiver's events are on; what stands before it is the service.
-const TOPIC_END: &str = "/in/stream";
+/// The newest format of a recording that is understood here; `depot`'s own metadata record says which one a
+/// file has. Files without it are taken for what their topics say.
+pub(super) const KNOWN_FORMAT: u64 = 1;
+const METADATA_NAME: &str = "depot";
+const KEY_FORMAT_VERSION: &str = "format_version";
+const KEY_VERSION: &str = "version";
+
+/// Characters kept of the version of the program that wrote a file, for people.
+const VERSION_CHARS: usize = 32;
 
 /// The longest record or chunk read; a longer one is taken for damage.
 const MAX_RECORD_BYTES: usize = 64 * 1024 * 1024;
@@ -30,27 +38,25 @@ pub(super) struct Recording<R> {
     file: R,
     reader: LinearReader,
     position: u64,
-    channels: BTreeSet<u16>,
+    channels: BTreeMap<u16, Channel>,
+    /// The service reads its own receiver: whoever would feed it is refused.
+    has_stream: bool,
+    newer: Option<(u64, String)>,
     damage: Damage,
     messages: u64,
     ended: bool,
 }
 
-/// One message of the topic; only what is played is read of it.
-#[derive(Deserialize)]
-struct Message {
-    event: StreamEvent,
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
-enum StreamEvent {
-    Bytes {
-        received_at_ns: u64,
-        bytes: String,
+/// Why reading stops.
+#[derive(Debug)]
+pub(super) enum Stop {
+    Io(io::Error),
+    /// The file's format is newer than [`KNOWN_FORMAT`].
+    Newer {
+        found: u64,
+        /// Of the program that wrote it.
+        version: String,
     },
-    #[serde(other)]
-    Other,
 }
 
 impl<R: Read> Recording<R> {
@@ -61,7 +67,9 @@ impl<R: Read> Recording<R> {
             file,
             reader: LinearReader::new_with_options(options),
             position: 0,
-            channels: BTreeSet::new(),
+            channels: BTreeMap::new(),
+            has_stream: false,
+            newer: None,
             damage: Damage::default(),
             messages: 0,
             ended: false,
@@ -78,15 +86,15 @@ impl<R: Read> Recording<R> {
         self.messages
     }
 
-    /// Reads one record of the file, a chunk as a rule: calls `out` with the receive time and bytes of each
-    /// message of the receiver in it. Says whether there is more.
-    pub(super) fn read_some(&mut self, out: &mut impl FnMut(Duration, Vec<u8>)) -> io::Result<bool> {
+    /// Reads one record of the file, a chunk as a rule: calls `out` with each event of the receiver in it and
+    /// when that was recorded. Says whether there is more.
+    pub(super) fn read_some(&mut self, out: &mut impl FnMut(Duration, Event)) -> Result<bool, Stop> {
         while !self.ended {
             let (opcode, data) = match self.reader.next_event() {
                 None => break,
                 Some(Ok(LinearReadEvent::ReadRequest(wanted))) => {
                     let buffer = self.reader.insert(wanted.clamp(1, READ_BYTES));
-                    let read = read_retrying(&mut self.file, buffer)?;
+                    let read = read_retrying(&mut self.file, buffer).map_err(Stop::Io)?;
                     self.reader.notify_read(read);
                     self.position += read as u64;
                     continue;
@@ -104,6 +112,10 @@ impl<R: Read> Recording<R> {
                 op::CHUNK => self.chunk(&data, out),
                 _ => self.record(opcode, &data, out),
             }
+            if let Some((found, version)) = self.newer.take() {
+                self.ended = true;
+                return Err(Stop::Newer { found, version });
+            }
             return Ok(true);
         }
         self.ended = true;
@@ -111,7 +123,7 @@ impl<R: Read> Recording<R> {
     }
 
     /// A chunk is all right or skipped: read by a reader of its own that checks the CRC before it yields.
-    fn chunk(&mut self, data: &[u8], out: &mut impl FnMut(Duration, Vec<u8>)) {
+    fn chunk(&mut self, data: &[u8], out: &mut impl FnMut(Duration, Event)) {
         let options = LinearReaderOptions::default()
             .with_skip_start_magic(true)
             .with_skip_end_magic(true)
@@ -144,38 +156,49 @@ impl<R: Read> Recording<R> {
         self.damage.chunks_lost += 1;
     }
 
-    fn record(&mut self, opcode: u8, data: &[u8], out: &mut impl FnMut(Duration, Vec<u8>)) {
-        if !matches!(opcode, op::CHANNEL | op::MESSAGE) {
+    fn record(&mut self, opcode: u8, data: &[u8], out: &mut impl FnMut(Duration, Event)) {
+        if !matches!(opcode, op::CHANNEL | op::MESSAGE | op::METADATA) {
             return;
         }
         match mcap::parse_record(opcode, data) {
-            Ok(Record::Channel(channel)) => {
-                if channel.topic.ends_with(TOPIC_END) && channel.message_encoding == "json" {
-                    self.channels.insert(channel.id);
+            Ok(Record::Channel(channel)) if channel.message_encoding == "json" => {
+                // Written again in front of each chunk that uses it.
+                if let Some(told) = Channel::of(&channel.topic) {
+                    self.channels.entry(channel.id).or_insert(told);
                 }
             }
             Ok(Record::Message { header, data }) => {
                 self.messages += 1;
-                if self.channels.contains(&header.channel_id) {
-                    self.message(&data, out);
-                }
+                self.message(header.channel_id, Duration::from_nanos(header.log_time), &data, out);
             }
+            Ok(Record::Metadata(metadata)) if metadata.name == METADATA_NAME => self.about(&metadata),
             Ok(_) => {}
             Err(_) => self.damage.messages_lost += 1,
         }
     }
 
-    fn message(&mut self, data: &[u8], out: &mut impl FnMut(Duration, Vec<u8>)) {
-        let event = serde_json::from_slice(data).map(|message: Message| message.event);
-        match event {
-            Ok(StreamEvent::Bytes { received_at_ns, bytes }) => match STANDARD.decode(bytes) {
-                Ok(bytes) => {
+    fn about(&mut self, about: &Metadata) {
+        let entry = |key| about.metadata.get(key).map(String::as_str).unwrap_or_default();
+        match entry(KEY_FORMAT_VERSION).parse() {
+            Ok(found) if found > KNOWN_FORMAT => {
+                let version = entry(KEY_VERSION).chars().filter(|c| !c.is_control());
+                self.newer = Some((found, version.take(VERSION_CHARS).collect()));
+            }
+            _ => {}
+        }
+    }
+
+    fn message(&mut self, id: u16, logged: Duration, data: &[u8], out: &mut impl FnMut(Duration, Event)) {
+        let Some(channel) = self.channels.get_mut(&id) else { return };
+        match channel.read(data) {
+            Ok(None) => {}
+            Ok(Some(event)) => {
+                self.has_stream |= matches!(channel, Channel::Stream);
+                if matches!(channel, Channel::Stream) || !self.has_stream {
                     self.damage.messages_read += 1;
-                    out(Duration::from_nanos(received_at_ns), bytes);
+                    out(logged, event);
                 }
-                Err(_) => self.damage.messages_lost += 1,
-            },
-            Ok(StreamEvent::Other) => self.damage.messages_read += 1,
+            }
             Err(_) => self.damage.messages_lost += 1,
         }
     }

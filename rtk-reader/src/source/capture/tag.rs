@@ -35,12 +35,15 @@ pub(super) struct Mark {
     pub(super) end: u64,
 }
 
-/// Reads marks one by one.
+/// Reads marks one by one. A damaged one costs its own piece of the time line, not the rest.
 pub(super) struct TagReader {
     tags: Box<dyn Read + Send>,
     wide: bool,
+    file_bytes: u64,
     tick: u32,
     last: Mark,
+    /// The record behind the last mark's; none at the end.
+    next: Option<(u32, u64)>,
 }
 
 impl TagReader {
@@ -72,46 +75,64 @@ impl TagReader {
         };
         let last = Mark { offset: Duration::ZERO, end: 0 };
         let tags = Box::new(io::Cursor::new(records).chain(tags));
-        Ok(Some(Self { tags, wide, tick: 0, last }))
+        let mut reader = Self { tags, wide, file_bytes, tick: 0, last, next: None };
+        reader.next = reader.record()?;
+        Ok(Some(reader))
     }
 
-    /// The next mark, never before the last one in time or place; none at the end.
+    /// The next mark, never before the last one in time or place, nor behind the end of the file; none at the
+    /// end of the tags.
     pub(super) fn next_mark(&mut self) -> io::Result<Option<Mark>> {
-        let mut record = [0; 12];
-        let length = if self.wide { 12 } else { 8 };
-        let Some(record) = record.get_mut(..length) else { return Ok(None) };
-        match self.tags.read_exact(record) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
-            Err(error) => return Err(error),
-        }
-        let (tick, end) = fields(record);
-        // Both wrap: the tick after 49.7 days, a short position after 4 GiB.
+        let Some((tick, end)) = self.next.take() else { return Ok(None) };
+        self.next = self.record()?;
+        // It wraps after 49.7 days. One that goes back, or the one before it, is damaged: no time passes, and
+        // those that follow count from here.
         let passed = tick.wrapping_sub(self.tick);
         if passed <= u32::MAX / 2 {
             self.last.offset += Duration::from_millis(u64::from(passed));
-            self.tick = tick;
         }
-        self.last.end = if self.wide {
-            end.max(self.last.end)
-        } else {
-            let short = self.last.end & u64::from(u32::MAX);
-            let carry = if end < short && short - end > u64::from(u32::MAX / 2) { 1 << 32 } else { 0 };
-            (self.last.end - short + end + carry).max(self.last.end)
-        };
+        self.tick = tick;
+        // One that the next does not reach is damaged; its bytes come with the next.
+        let end = self.position(end);
+        if self.next.is_none_or(|(_, next)| self.position(next) >= end) {
+            self.last.end = end.clamp(self.last.end, self.file_bytes.max(self.last.end));
+        }
         Ok(Some(self.last))
+    }
+
+    /// Where a record's mark is in the file: a short position wraps after 4 GiB.
+    fn position(&self, end: u64) -> u64 {
+        if self.wide {
+            return end;
+        }
+        let short = self.last.end & u64::from(u32::MAX);
+        let carry = if end < short && short - end > u64::from(u32::MAX / 2) { 1 << 32 } else { 0 };
+        self.last.end - short + end + carry
+    }
+
+    fn record(&mut self) -> io::Result<Option<(u32, u64)>> {
+        let mut record = [0; 12];
+        let Some(record) = record.get_mut(..if self.wide { 12 } else { 8 }) else { return Ok(None) };
+        match self.tags.read_exact(record) {
+            Ok(()) => Ok(Some(fields(record))),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }
 
-/// Ticks and positions that only grow, within the file. A layout misread has zeros among its ticks.
+/// Ticks and positions that only grow, the first of them within the file (a file that was cut off has fewer
+/// bytes than its tags say). A layout misread has zeros among its ticks, or ticks in its long positions.
 fn plausible(records: &[u8], wide: bool, file_bytes: u64) -> bool {
-    let (mut last, length) = ((0, 0), if wide { 12 } else { 8 });
+    let (mut last, mut within, length) = ((0, 0), true, if wide { 12 } else { 8 });
     let any = records.is_empty() || records.len() >= length;
     any && records.chunks_exact(length).all(|record| {
         let (tick, end) = fields(record);
-        let grows = tick >= last.0 && end >= last.1 && end <= file_bytes;
+        within &= last.1 > 0 || end <= file_bytes;
+        within &= end <= file_bytes.max(u64::from(u32::MAX));
+        let grows = tick >= last.0 && end >= last.1;
         last = (tick, end);
-        grows
+        grows && within
     })
 }
 
@@ -240,10 +261,43 @@ mod tests {
     fn what_isnt_this_files_is_not_used() {
         assert_eq!(marks(b"", 100), None);
         assert_eq!(marks(b"TIMETAG RTKLIB", 100), None);
-        assert_eq!(marks(&written(&[(0, 100), (200, 500)]), 300), None);
+        assert_eq!(marks(&written(&[(0, 0), (100, 500), (200, 600)]), 300), None);
+        assert_eq!(marks(&written(&[(100, 100), (0, 200), (300, 250)]), 300), None);
+        assert_eq!(marks(&written(&[(0, 200), (100, 100), (300, 250)]), 300), None);
         assert_eq!(marks(&[0; 200], 300), None);
         let mut cut = written(&[(0, 100), (200, 300)]);
         cut.pop();
         assert_eq!(marks(&cut, 300), Some(vec![(0, 100)]));
+    }
+
+    #[test]
+    fn the_tags_of_a_file_that_was_cut_off_hold_as_far_as_it_goes() {
+        let tags = written(&[(0, 100), (200, 200), (400, 300), (600, 400)]);
+        let expected = Some(vec![(0, 100), (200, 200), (400, 250), (600, 250)]);
+        assert_eq!(marks(&tags, 250), expected);
+        assert_eq!(marks(&widened(&tags), 250), expected);
+    }
+
+    #[test]
+    fn a_damaged_mark_costs_no_more_than_itself() {
+        // Behind the records that are probed, so that nothing refuses it.
+        let count = 2 * PROBED_RECORDS as u64;
+        let good: Vec<_> = (1..=count).map(|n| (n * 200, n * 400)).collect();
+        let at = PROBED_RECORDS * 3 / 2 + 10;
+        let damaged = [(1, 42_400), (2_000_000_000, 42_400), (21_200, 0), (21_200, 4_000_000_000)];
+        for bad in damaged {
+            let mut records = good.clone();
+            records[at - 1] = bad;
+            let narrow = written(&records);
+            for tags in [widened(&narrow), narrow] {
+                let read = marks(&tags, count * 400).unwrap();
+                assert!(read.is_sorted(), "{bad:?}");
+                // Marks stay as far apart as they were, but for what the damaged one adds or takes.
+                let steps: Vec<_> = read.windows(2).map(|w| (w[1].0 - w[0].0, w[1].1 - w[0].1)).collect();
+                let odd = steps.iter().filter(|&&step| step != (200, 400)).count();
+                assert!(odd <= 3, "{bad:?}: {steps:?}");
+                assert_eq!(read.last().unwrap().1, count * 400, "{bad:?}");
+            }
+        }
     }
 }

@@ -48,7 +48,7 @@ fn every_capture_comes_whole_and_in_order() {
         let chunks = chunks(&path);
         assert!(chunks.is_sorted_by_key(|chunk| chunk.offset), "{name}");
         assert_eq!(
-            chunks.iter().flat_map(|chunk| chunk.bytes()).copied().collect::<Vec<_>>(),
+            chunks.iter().flat_map(Chunk::bytes).copied().collect::<Vec<_>>(),
             std::fs::read(&path).unwrap(),
             "{name}"
         );

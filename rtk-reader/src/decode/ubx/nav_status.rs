@@ -22,7 +22,7 @@ use super::Reason;
 pub struct NavStatus {
     /// GPS time of week, milliseconds.
     pub itow_ms: u32,
-    /// As in [`NavPvt::fix_type`].
+    /// As in [`NavPvt::fix_type`](super::NavPvt::fix_type).
     pub fix_type: u8,
     /// Within the accuracy limits.
     pub fix_ok: bool,

@@ -146,8 +146,9 @@ fn record(
     let config = serde_json::json!({});
     let start = Start { version: "0".to_owned(), seed: 0, config, state: machine.state() };
     write(epoch(), vec![Body::Start(start)])?;
-    let mut events = 0;
+    let (mut events, mut last) = (0, epoch());
     for (at, input) in inputs {
+        last = at;
         while let Some(due) = machine.next_timeout().filter(|due| *due <= at) {
             let mut out = Vec::new();
             machine.handle_timeout(due, &mut out);
@@ -159,6 +160,7 @@ fn record(
         let out = out.into_iter().map(Body::Out);
         events = write(at, std::iter::once(Body::In(input)).chain(out).collect())?;
     }
+    write(last, vec![Body::End(machine.state())])?;
     let begun = clock.now();
     writer.finish()?;
     took += clock.now() - begun;

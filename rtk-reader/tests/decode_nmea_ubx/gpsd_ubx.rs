@@ -171,7 +171,8 @@ fn positions_and_times() {
         for packet in packets(name).unwrap() {
             match packet {
                 Packet::NavPvt(p) => {
-                    let ms = i64::from(p.second) * 1000 + (f64::from(p.nano) / 1e6).round() as i64;
+                    let ms =
+                        i64::from(p.second) * 1000 + (f64::from(p.second_fraction_ns) / 1e6).round() as i64;
                     let time = format!(
                         "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
                         p.year,

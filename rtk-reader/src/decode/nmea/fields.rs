@@ -76,12 +76,12 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A status: `A` valid (some old receivers send `D`, differential), `V` not.
+    /// A status: `A` valid (some old receivers send `D`, differential), `V` or nothing not.
     pub(super) fn validity(&mut self) -> Result<bool, Reason> {
         let field = self.next();
         match field.text {
             "A" | "D" => Ok(true),
-            "V" => Ok(false),
+            "V" | "" => Ok(false),
             _ => Err(field.is_not("A or V")),
         }
     }
@@ -98,10 +98,24 @@ impl<'a> Fields<'a> {
         number
     }
 
-    /// The quality of a GGA, 0 to 8; empty is 0.
+    /// The quality of a GGA, one digit; empty is 0.
     pub(super) fn quality(&mut self) -> Result<u8, Reason> {
-        let quality = self.next().parse(|text| integer(text).filter(|q| *q <= 8), "a quality from 0 to 8")?;
+        let quality = self.next().parse(|text| integer(text).filter(|q| *q <= 9), "a quality from 0 to 9")?;
         Ok(quality.unwrap_or(0))
+    }
+
+    /// A number of satellites; none if it is more than any receiver uses.
+    pub(super) fn satellites(&mut self) -> Result<Option<u8>, Reason> {
+        let field = self.next();
+        let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then_some(());
+        field.parse(digits, "a whole number")?;
+        Ok(integer(field.text))
+    }
+
+    /// The reference station of the corrections; none if it can't be read: some write its name, and the fix is
+    /// worth more than it.
+    pub(super) fn station(&mut self) -> Option<u16> {
+        integer(self.next().text)
     }
 
     /// A whole number without sign that `T` can hold.

@@ -18,7 +18,7 @@ pub struct Gga {
     pub latitude_deg: Option<f64>,
     /// Degrees, east positive.
     pub longitude_deg: Option<f64>,
-    /// Field 6, 0 to 8; 0 if empty.
+    /// Field 6, 0 to 8, and 9 from NovAtel for a fix with SBAS; 0 if empty.
     pub quality: u8,
     /// Used; at most 12 in strict NMEA, more from u-blox.
     pub satellites_used: Option<u8>,
@@ -30,24 +30,25 @@ pub struct Gga {
     pub geoid_separation_m: Option<f64>,
     /// Age of differential corrections, seconds.
     pub correction_age_s: Option<f64>,
-    /// Reference station, 0 to 4095.
+    /// Reference station, 0 to 4095; none if what stands there is no such number.
     pub station_id: Option<u16>,
 }
 
 impl Gga {
     pub(super) fn read(data: &str) -> Result<Self, Reason> {
-        let mut f = Fields::new(data, 14)?;
+        // The station, the last field, is left off by some.
+        let mut f = Fields::new(data, 13)?;
         Ok(Self {
             time: f.time()?,
             latitude_deg: f.latitude()?,
             longitude_deg: f.longitude()?,
             quality: f.quality()?,
-            satellites_used: f.integer()?,
+            satellites_used: f.satellites()?,
             hdop: f.number()?,
             altitude_m: f.number_with_unit()?,
             geoid_separation_m: f.number_with_unit()?,
             correction_age_s: f.number()?,
-            station_id: f.integer()?,
+            station_id: f.station(),
         })
     }
 }
@@ -87,6 +88,25 @@ mod tests {
     }
 
     #[test]
+    fn one_odd_field_does_not_lose_the_fix() {
+        let read = |quality: &str, satellites: &str, end: &str| {
+            let start = "GNGGA,231408.00,4503.94632,N,00739.54368,E";
+            match body(&format!("{start},{quality},{satellites},0.82,257.4,M,47.2,M,{end}")) {
+                Body::Gga(gga) => {
+                    assert!(gga.latitude_deg.is_some() && gga.altitude_m == Some(257.4));
+                    (gga.quality, gga.satellites_used, gga.correction_age_s, gga.station_id)
+                }
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(read("5", "12", "1.0,TSTR"), (5, Some(12), Some(1.0), None));
+        assert_eq!(read("5", "12", "1.0,70000"), (5, Some(12), Some(1.0), None));
+        assert_eq!(read("5", "12", "1.0"), (5, Some(12), Some(1.0), None));
+        assert_eq!(read("9", "12", ",0120"), (9, Some(12), None, Some(120)));
+        assert_eq!(read("5", "300", ","), (5, None, None, None));
+    }
+
+    #[test]
     fn refuses() {
         assert_eq!(
             reason("GPGGA,|19322|1.00,2037.72792,N,08704.08478,W,1,04,1.7,-30.40,M,-13.9,M,,"),
@@ -96,6 +116,6 @@ mod tests {
             reason("GNGGA,231408.00,4503.94632,X,00739.54368,E,5,12,0.82,257.4,M,47.2,M,0.0,0041"),
             "field 3: expected N or S, found \"X\""
         );
-        assert_eq!(reason("GNGGA,231408.00,4503.94632,N"), "expected at least 14 fields, found 3");
+        assert_eq!(reason("GNGGA,231408.00,4503.94632,N"), "expected at least 13 fields, found 3");
     }
 }

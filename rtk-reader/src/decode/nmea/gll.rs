@@ -18,7 +18,7 @@ pub struct Gll {
     pub longitude_deg: Option<f64>,
     /// UTC.
     pub time: Option<TimeOfDay>,
-    /// `A`: true; `V`: false.
+    /// `A`: true; `V` or nothing: false.
     pub valid: bool,
     /// Mode indicator.
     pub mode: Option<char>,

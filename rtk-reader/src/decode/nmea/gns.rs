@@ -30,7 +30,7 @@ pub struct Gns {
     pub geoid_separation_m: Option<f64>,
     /// Age of differential corrections, seconds.
     pub correction_age_s: Option<f64>,
-    /// Reference station.
+    /// Reference station; none if what stands there is no number of one.
     pub station_id: Option<u16>,
     /// Navigational status (NMEA 4.1).
     pub nav_status: Option<char>,
@@ -44,12 +44,12 @@ impl Gns {
             latitude_deg: f.latitude()?,
             longitude_deg: f.longitude()?,
             modes: f.text().into(),
-            satellites_used: f.integer()?,
+            satellites_used: f.satellites()?,
             hdop: f.number()?,
             altitude_m: f.number()?,
             geoid_separation_m: f.number()?,
             correction_age_s: f.number()?,
-            station_id: f.integer()?,
+            station_id: f.station(),
             nav_status: f.letter()?,
         })
     }
@@ -83,10 +83,21 @@ mod tests {
     }
 
     #[test]
+    fn one_odd_field_does_not_lose_the_fix() {
+        let Body::Gns(gns) =
+            body("GNGNS,090802.00,5327.03976,N,00214.41006,W,RRNN,999,4.39,23.0,48.5,1.0,TSTR,V")
+        else {
+            panic!("not a GNS")
+        };
+        assert_eq!((gns.satellites_used, gns.station_id, gns.nav_status), (None, None, Some('V')));
+        assert_eq!((gns.altitude_m, gns.correction_age_s), (Some(23.0), Some(1.0)));
+    }
+
+    #[test]
     fn refuses() {
         assert_eq!(
             reason("GNGNS,090802.00,5327.03976,N,00214.41006,W,AANN,four,4.39,23.0,48.5,,,V"),
-            "field 7: expected a whole number in range, found \"four\""
+            "field 7: expected a whole number, found \"four\""
         );
     }
 }

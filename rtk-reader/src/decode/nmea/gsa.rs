@@ -17,7 +17,7 @@ use crate::decode::SatelliteId;
 pub struct Gsa {
     /// `M` or `A`.
     pub selection: Option<char>,
-    /// 1 none, 2 2D, 3 3D.
+    /// 1 none, 2 2D, 3 3D; 1 if empty.
     pub fix: u8,
     /// Satellites used; at most twelve.
     pub satellites: Vec<SatelliteId>,
@@ -34,6 +34,8 @@ pub struct Gsa {
     pub system_id: Option<u8>,
 }
 
+const NO_FIX: u8 = 1;
+
 /// Places for satellites in a sentence.
 const SLOTS: usize = 12;
 
@@ -41,7 +43,7 @@ impl Gsa {
     pub(super) fn read(talker: &str, data: &str) -> Result<Self, Reason> {
         let mut f = Fields::new(data, 5 + SLOTS)?;
         let selection = f.letter()?;
-        let fix = f.required_integer()?;
+        let fix = f.integer()?.unwrap_or(NO_FIX);
         let mut numbers = [None; SLOTS];
         for number in &mut numbers {
             *number = f.integer()?;
@@ -99,6 +101,7 @@ mod tests {
         assert_eq!(used("GNGSA,A,3,23,34,,,,,,,,,,,0.98,0.49,0.84,4"), ["C23", "C34"]);
         assert_eq!(used("GNGSA,A,3,21,51,,,,,,,,,,,0.98,0.49,0.84,1"), ["G21", "S38"]);
         assert_eq!(used("GNGSA,A,3,02,194,,,,,,,,,,,0.98,0.49,0.84,5"), ["J02", "J02"]);
+        assert_eq!(used("PQGSA,A,3,02,194,,,,,,,,,,,0.98,0.49,0.84"), ["J02", "J02"]);
         assert_eq!(used("GNGSA,A,3,04,,,,,,,,,,,,0.98,0.49,0.84,6"), ["I04"]);
         assert_eq!(used("BDGSA,A,3,09,213,,,,,,,,,,,1.7,1.0,1.4"), ["C09", "C13"]);
         assert_eq!(used("GNGSA,A,3,01,65,301,401,,,,,,,,,1.7,1.0,1.4"), ["G01", "R01", "E01", "C01"]);
@@ -108,6 +111,12 @@ mod tests {
     fn keeps_numbers_of_no_satellite() {
         let Body::Gsa(gsa) = body("GNGSA,A,3,21,999,,,,,,,,,,,0.98,0.49,0.84,1") else { panic!("not a GSA") };
         assert_eq!((gsa.satellites.len(), gsa.unknown), (1, vec![999]));
+    }
+
+    #[test]
+    fn an_empty_fix_is_none() {
+        let Body::Gsa(gsa) = body("GNGSA,A,,,,,,,,,,,,,,99.99,99.99,99.99,1") else { panic!("not a GSA") };
+        assert_eq!((gsa.fix, gsa.hdop), (NO_FIX, Some(99.99)));
     }
 
     #[test]

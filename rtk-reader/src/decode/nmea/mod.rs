@@ -103,6 +103,8 @@ pub fn decode(payload: &[u8]) -> Sentence {
     // Addresses of two characters for the talker and three for the sentence; P begins the proprietary ones.
     let (talker, code) = match address.split_at_checked(2) {
         Some((talker, code)) if code.len() == 3 && !talker.starts_with('P') => (talker, code),
+        // Quectel's talker for QZSS. What else begins so is its commands, `PQTXT` among them.
+        Some(("PQ", code @ ("GSV" | "GSA"))) => ("PQ", code),
         _ => ("", ""),
     };
     let body = match code {
@@ -152,6 +154,10 @@ mod tests {
         let proprietary = decode(b"PUBX,00,081350.00");
         assert_eq!(proprietary.talker, "");
         assert_eq!(proprietary.body, Body::Unknown { address: "PUBX".into() });
+        let command = decode(b"PQTXT,W,0,1");
+        assert_eq!((command.talker, command.body), ("".into(), Body::Unknown { address: "PQTXT".into() }));
+        let quectel = decode(b"PQGSV,1,1,01,02,45,120,38,1");
+        assert!(matches!(quectel.body, Body::Gsv(_)) && quectel.talker == "PQ", "{quectel:?}");
         let other = decode(b"AIVDM,1,1,,A,14eG;o@034o8sd<L9i:a;WF>062D,0");
         assert_eq!((other.talker, other.body), ("AI".into(), Body::Unknown { address: "AIVDM".into() }));
         assert_eq!(decode(b"").body, Body::Unknown { address: Ascii::default() });

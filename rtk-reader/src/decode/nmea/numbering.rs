@@ -14,7 +14,7 @@ pub(super) fn system_of_talker(talker: &str) -> Option<Constellation> {
         "GL" => Glonass,
         "GA" => Galileo,
         "GB" | "BD" => Beidou,
-        "GQ" | "QZ" => Qzss,
+        "GQ" | "QZ" | "PQ" => Qzss,
         "GI" => Navic,
         _ => return None,
     })

@@ -16,7 +16,7 @@ pub struct Rmc {
     pub time: Option<TimeOfDay>,
     /// UTC date.
     pub date: Option<Date>,
-    /// `A`: true; `V`: false.
+    /// `A`: true; `V` or nothing: false.
     pub valid: bool,
     /// Degrees, north positive.
     pub latitude_deg: Option<f64>,
@@ -90,6 +90,12 @@ mod tests {
             panic!("not an RMC")
         };
         assert_eq!((rmc.course_deg, rmc.mode, rmc.nav_status), (Some(201.8), None, None));
+    }
+
+    #[test]
+    fn nothing_is_not_valid() {
+        let Body::Rmc(rmc) = body("GNRMC,,,,,,,,,,,,N") else { panic!("not an RMC") };
+        assert_eq!(rmc, Rmc { mode: Some('N'), ..Rmc::default() });
     }
 
     #[test]

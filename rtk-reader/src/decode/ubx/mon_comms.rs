@@ -35,17 +35,17 @@ pub struct MonCommsPort {
     /// Bytes ever sent.
     pub tx_bytes: u32,
     /// Percent.
-    pub tx_usage: u8,
+    pub tx_usage_percent: u8,
     /// Percent.
-    pub tx_peak_usage: u8,
+    pub tx_peak_usage_percent: u8,
     /// Bytes waiting to be read.
     pub rx_pending: u16,
     /// Bytes ever received.
     pub rx_bytes: u32,
     /// Percent.
-    pub rx_usage: u8,
+    pub rx_usage_percent: u8,
     /// Percent.
-    pub rx_peak_usage: u8,
+    pub rx_peak_usage_percent: u8,
     /// Overruns (100 ms slots).
     pub overrun_errors: u16,
     /// Bytes skipped.
@@ -70,12 +70,12 @@ impl MonCommsPort {
             port_id: b.u16(),
             tx_pending: b.u16(),
             tx_bytes: b.u32(),
-            tx_usage: b.u8(),
-            tx_peak_usage: b.u8(),
+            tx_usage_percent: b.u8(),
+            tx_peak_usage_percent: b.u8(),
             rx_pending: b.u16(),
             rx_bytes: b.u32(),
-            rx_usage: b.u8(),
-            rx_peak_usage: b.u8(),
+            rx_usage_percent: b.u8(),
+            rx_peak_usage_percent: b.u8(),
             overrun_errors: b.u16(),
             skipped: 0,
         };
@@ -106,12 +106,12 @@ mod tests {
             port_id: 0x0300,
             tx_pending: 0,
             tx_bytes: 18_954,
-            tx_usage: 7,
-            tx_peak_usage: 19,
+            tx_usage_percent: 7,
+            tx_peak_usage_percent: 19,
             rx_pending: 0,
             rx_bytes: 1236,
-            rx_usage: 0,
-            rx_peak_usage: 2,
+            rx_usage_percent: 0,
+            rx_peak_usage_percent: 2,
             overrun_errors: 0,
             skipped: 0,
         };

@@ -43,7 +43,7 @@ pub struct NavPvt {
     /// 0 to 60
     pub second: u8,
     /// Fraction of the second, nanoseconds, may be negative.
-    pub nano: i32,
+    pub second_fraction_ns: i32,
     /// Date is valid.
     pub date_valid: bool,
     /// Time of day is valid.
@@ -102,7 +102,7 @@ impl NavPvt {
             hour: p.hour(),
             minute: p.min(),
             second: p.sec(),
-            nano: p.nanosec(),
+            second_fraction_ns: p.nanosec(),
             date_valid: valid & 1 != 0,
             time_valid: valid & 2 != 0,
             fix_type: p.fix_type_raw(),
@@ -147,7 +147,7 @@ mod tests {
             hour: 11,
             minute: 34,
             second: 59,
-            nano: -361_668,
+            second_fraction_ns: -361_668,
             date_valid: true,
             time_valid: true,
             fix_type: 3,

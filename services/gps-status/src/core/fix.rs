@@ -215,11 +215,11 @@ fn from_ubx(packet: &ubx::Packet) -> Option<(Source, Report)> {
     })
 }
 
-/// NMEA 0183, GGA field 6.
+/// NMEA 0183, GGA field 6; 9 is NovAtel's, for a fix with SBAS.
 fn gga_quality(quality: u8) -> FixQuality {
     match quality {
         1 => FixQuality::Gps,
-        2 => FixQuality::Dgps,
+        2 | 9 => FixQuality::Dgps,
         3 => FixQuality::Pps,
         4 => FixQuality::RtkFixed,
         5 => FixQuality::RtkFloat,

@@ -46,7 +46,7 @@ pub fn pvt(fix_type: u8, carrier_solution: u8) -> NavPvt {
         hour: 8,
         minute: 41,
         second: 56,
-        nano: 0,
+        second_fraction_ns: 0,
         date_valid: true,
         time_valid: true,
         fix_type,

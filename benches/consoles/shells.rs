@@ -12,7 +12,7 @@ use kit::{
     clock::Clock,
     machine::{Input, Machine, Output, StreamEvent, Timestamp},
     origin::Origins,
-    runner::{Runner, RunnerLimits, StartParts},
+    runner::{NoKeeper, Runner, RunnerLimits, StartParts},
     serve::{ServeLimits, serve},
     session::SessionLimits,
     tap::Tap,
@@ -133,7 +133,8 @@ async fn kit_shell(
     let start = StartParts { version: String::new(), seed: 0, config: Value::Null };
     let (clock, stop) = (Clock::start(), CancellationToken::new());
     let limits = RunnerLimits::default();
-    let (handle, _) = Runner::spawn(machine, start, Tap::off(), clock, limits, stop.clone());
+    let (handle, _) =
+        Runner::spawn(machine, Box::new(NoKeeper), start, Tap::off(), clock, limits, stop.clone());
     let web = Web::new(handle.clone(), Origins::default(), SessionLimits::default());
     let router = web.finish(Router::new().route("/ws", web.ws_route("/ws")));
     tokio::spawn(serve(listener, router, stop, ServeLimits::default()));

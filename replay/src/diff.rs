@@ -30,11 +30,12 @@ pub fn outputs(expected: &Output, found: &Output) -> Option<Mismatch> {
     }
     match (expected, found) {
         (
-            Output::Http { id, status, body },
-            Output::Http { id: id_found, status: status_found, body: body_found },
+            Output::Http { id, status, body, link },
+            Output::Http { id: id_found, status: status_found, body: body_found, link: link_found },
         ) => field("id", id, id_found)
             .or_else(|| field("status", status, status_found))
-            .or_else(|| texts(body, body_found)),
+            .or_else(|| texts(body, body_found))
+            .or_else(|| field("link", &shown(link.as_ref()), &shown(link_found.as_ref()))),
         (
             Output::Send { conn, text, key },
             Output::Send { conn: conn_found, text: text_found, key: key_found },
@@ -56,6 +57,13 @@ pub fn outputs(expected: &Output, found: &Output) -> Option<Mismatch> {
         (Output::Join { conn, path }, Output::Join { conn: conn_found, path: path_found }) => {
             field("conn", conn, conn_found).or_else(|| field("path", path, path_found))
         }
+        (Output::Ping { conn, token }, Output::Ping { conn: conn_found, token: token_found }) => {
+            field("conn", conn, conn_found).or_else(|| field("token", token, token_found))
+        }
+        (
+            Output::Commit { batch, changes },
+            Output::Commit { batch: batch_found, changes: changes_found },
+        ) => field("batch", batch, batch_found).or_else(|| texts(changes, changes_found)),
         _ => Some(Mismatch {
             path: "kind".to_owned(),
             expected: Some(short(&crate::frame::output(expected))),
@@ -151,8 +159,8 @@ fn field<T: PartialEq + ToString>(name: &str, expected: &T, found: &T) -> Option
     })
 }
 
-fn shown(key: Option<u64>) -> String {
-    key.map_or_else(|| "none".to_owned(), |key| key.to_string())
+fn shown(value: Option<impl ToString>) -> String {
+    value.map_or_else(|| "none".to_owned(), |value| value.to_string())
 }
 
 fn plain(expected: &str, found: &str) -> Mismatch {

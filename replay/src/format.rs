@@ -1,8 +1,8 @@
-//! How the events of a tap lie in a session file, format version 1.
+//! How the events of a tap lie in a session file, format version 2.
 //!
 //! A session is an MCAP file (<https://mcap.dev/spec>), profile `depot`, library `depot VERSION`:
 //!
-//! - A metadata record named `depot` comes before anything else: `format_version` (a whole number, "1"),
+//! - A metadata record named `depot` comes before anything else: `format_version` (a whole number, "2"),
 //!   `version` (of the program), and notes for people.
 //! - Every message is in a zstd chunk with a CRC. A message outside a chunk, or a chunk without a CRC, is
 //!   damage. There is no message index; the summary has an index of the chunks unless they are very many.
@@ -10,8 +10,8 @@
 //!
 //! | topic | body |
 //! |---|---|
-//! | `/{service}/in/{http,ws,stream,clock,timer}` | [`kit::machine::Input`] |
-//! | `/{service}/out/{http,ws}` | [`kit::machine::Output`] |
+//! | `/{service}/in/{http,ws,stream,store,clock,timer,stopping}` | [`kit::machine::Input`] |
+//! | `/{service}/out/{http,ws,store}` | [`kit::machine::Output`] |
 //! | `/{service}/session/ws` | [`kit::tap::SessionEvent`] |
 //! | `/{service}/start` | [`kit::tap::Start`] |
 //! | `/{service}/end` | `{"state": …}`: the machine's state at its end |
@@ -24,7 +24,8 @@
 //!   order. Beyond 32 bits a reader takes the number nearest to the one before.
 //!
 //! Channels of other topics are not ours: a reader skips them, and their messages are not part of the count.
-//! A new kind of event raises `format_version`, and an older reader refuses the file.
+//! A new kind of event raises `format_version`, and an older reader refuses the file. Version 2 added what a
+//! store is asked and tells, pings with their pongs, and two headers; all of version 1 is as it was.
 
 use kit::machine::{Input, Output};
 use kit::tap::Body;
@@ -34,7 +35,7 @@ use serde::{Deserialize, Serialize};
 use crate::{hot, schema};
 
 /// What this program writes, and the newest it reads.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 /// The MCAP header's profile.
 pub const PROFILE: &str = "depot";
 /// The metadata record's name.
@@ -59,10 +60,12 @@ pub const REORDER_EVENTS: usize = kit::tap::QUEUE_EVENTS;
 pub enum Kind {
     /// HTTP requests.
     InHttp,
-    /// What WebSocket clients did: open, text, lagged, closed.
+    /// What WebSocket clients did: open, text, lagged, closed, pong.
     InWs,
     /// The receiver's bytes.
     InStream,
+    /// What the store of the service's commits tells.
+    InStore,
     /// Steps of the system clock.
     InClock,
     /// Wake-ups.
@@ -71,8 +74,10 @@ pub enum Kind {
     InStopping,
     /// HTTP answers.
     OutHttp,
-    /// What WebSocket clients were told: send, publish, close; and what they are to hear: join.
+    /// What WebSocket clients were told: send, publish, close, ping; and what they are to hear: join.
     OutWs,
+    /// Commits.
+    OutStore,
     /// What only the session loops saw.
     SessionWs,
     /// A service starts.
@@ -99,15 +104,17 @@ struct Gap {
 
 impl Kind {
     /// Every kind there is.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::InHttp,
         Self::InWs,
         Self::InStream,
+        Self::InStore,
         Self::InClock,
         Self::InTimer,
         Self::InStopping,
         Self::OutHttp,
         Self::OutWs,
+        Self::OutStore,
         Self::SessionWs,
         Self::Start,
         Self::End,
@@ -120,16 +127,26 @@ impl Kind {
         match body {
             Body::In(Input::Http { .. }) => Self::InHttp,
             Body::In(
-                Input::Open { .. } | Input::Text { .. } | Input::Lagged { .. } | Input::Closed { .. },
+                Input::Open { .. }
+                | Input::Text { .. }
+                | Input::Lagged { .. }
+                | Input::Closed { .. }
+                | Input::Pong { .. },
             ) => Self::InWs,
+            Body::In(Input::Store { .. }) => Self::InStore,
             Body::In(Input::Stream { .. }) => Self::InStream,
             Body::In(Input::Clock { .. }) => Self::InClock,
             Body::In(Input::Timer) => Self::InTimer,
             Body::In(Input::Stopping) => Self::InStopping,
             Body::Out(Output::Http { .. }) => Self::OutHttp,
             Body::Out(
-                Output::Send { .. } | Output::Publish { .. } | Output::Close { .. } | Output::Join { .. },
+                Output::Send { .. }
+                | Output::Publish { .. }
+                | Output::Close { .. }
+                | Output::Join { .. }
+                | Output::Ping { .. },
             ) => Self::OutWs,
+            Body::Out(Output::Commit { .. }) => Self::OutStore,
             Body::Session(_) => Self::SessionWs,
             Body::Start(_) => Self::Start,
             Body::End(_) => Self::End,
@@ -144,11 +161,13 @@ impl Kind {
             Self::InHttp => "in/http",
             Self::InWs => "in/ws",
             Self::InStream => "in/stream",
+            Self::InStore => "in/store",
             Self::InClock => "in/clock",
             Self::InTimer => "in/timer",
             Self::InStopping => "in/stopping",
             Self::OutHttp => "out/http",
             Self::OutWs => "out/ws",
+            Self::OutStore => "out/store",
             Self::SessionWs => "session/ws",
             Self::Start => "start",
             Self::End => "end",
@@ -184,13 +203,15 @@ impl Kind {
     pub fn schema(self) -> serde_json::Value {
         match self {
             Self::InHttp => schema::of::<Input>(&["http"]),
-            Self::InWs => schema::of::<Input>(&["open", "text", "lagged", "closed"]),
+            Self::InWs => schema::of::<Input>(&["open", "text", "lagged", "closed", "pong"]),
             Self::InStream => schema::of::<Input>(&["stream"]),
+            Self::InStore => schema::of::<Input>(&["store"]),
             Self::InClock => schema::of::<Input>(&["clock"]),
             Self::InTimer => schema::of::<Input>(&["timer"]),
             Self::InStopping => schema::of::<Input>(&["stopping"]),
             Self::OutHttp => schema::of::<Output>(&["http"]),
-            Self::OutWs => schema::of::<Output>(&["send", "publish", "close", "join"]),
+            Self::OutWs => schema::of::<Output>(&["send", "publish", "close", "join", "ping"]),
+            Self::OutStore => schema::of::<Output>(&["commit"]),
             Self::SessionWs => schema::of::<kit::tap::SessionEvent>(&[]),
             Self::Start => schema::of::<kit::tap::Start>(&[]),
             Self::End => schema::of::<End>(&[]),
@@ -223,10 +244,14 @@ pub fn decode(kind: Kind, data: &[u8]) -> serde_json::Result<Body> {
         return Ok(body);
     }
     let body = match kind {
-        Kind::InHttp | Kind::InWs | Kind::InStream | Kind::InClock | Kind::InTimer | Kind::InStopping => {
-            Body::In(serde_json::from_slice(data)?)
-        }
-        Kind::OutHttp | Kind::OutWs => Body::Out(serde_json::from_slice(data)?),
+        Kind::InHttp
+        | Kind::InWs
+        | Kind::InStream
+        | Kind::InStore
+        | Kind::InClock
+        | Kind::InTimer
+        | Kind::InStopping => Body::In(serde_json::from_slice(data)?),
+        Kind::OutHttp | Kind::OutWs | Kind::OutStore => Body::Out(serde_json::from_slice(data)?),
         Kind::SessionWs => Body::Session(serde_json::from_slice(data)?),
         Kind::Start => Body::Start(serde_json::from_slice(data)?),
         Kind::End => Body::End(serde_json::from_slice::<End>(data)?.state),

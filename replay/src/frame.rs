@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use kit::machine::{ConnId, Input, Output, StreamEvent};
+use kit::machine::{ConnId, Input, Output, StoreEvent, StreamEvent};
 use kit::tap::{Body, SessionEvent};
 
 use crate::diff::short;
@@ -16,6 +16,8 @@ pub enum Peer {
     Request(u64),
     /// Every WebSocket of a path.
     Path(String),
+    /// Where commits are kept.
+    Store,
 }
 
 impl fmt::Display for Peer {
@@ -24,6 +26,7 @@ impl fmt::Display for Peer {
             Self::Conn(conn) => write!(f, "connection {conn}"),
             Self::Request(id) => write!(f, "request {id}"),
             Self::Path(path) => write!(f, "all of {path}"),
+            Self::Store => f.write_str("the store"),
         }
     }
 }
@@ -34,17 +37,22 @@ pub fn input_peer(input: &Input) -> Option<Peer> {
         Input::Open { conn, .. }
         | Input::Text { conn, .. }
         | Input::Lagged { conn }
-        | Input::Closed { conn, .. } => Some(Peer::Conn(*conn)),
-        Input::Stream { .. } | Input::Clock { .. } | Input::Timer | Input::Stopping => None,
+        | Input::Closed { conn, .. }
+        | Input::Pong { conn, .. } => Some(Peer::Conn(*conn)),
+        Input::Stream { .. } | Input::Store { .. } | Input::Clock { .. } | Input::Timer | Input::Stopping => {
+            None
+        }
     }
 }
 
 pub fn output_peer(output: &Output) -> Peer {
     match output {
         Output::Http { id, .. } => Peer::Request(*id),
-        Output::Send { conn, .. } | Output::Close { conn, .. } | Output::Join { conn, .. } => {
-            Peer::Conn(*conn)
-        }
+        Output::Send { conn, .. }
+        | Output::Close { conn, .. }
+        | Output::Join { conn, .. }
+        | Output::Ping { conn, .. } => Peer::Conn(*conn),
+        Output::Commit { .. } => Peer::Store,
         Output::Publish { path, .. } => Peer::Path(path.clone()),
     }
 }
@@ -64,7 +72,7 @@ pub fn body(body: &Body) -> String {
 
 fn input(input: &Input) -> String {
     match input {
-        Input::Http { id, method, path, query, body } => {
+        Input::Http { id, method, path, query, body, .. } => {
             let mark = if query.is_empty() { "" } else { "?" };
             format!("in http  request {id} {method} {path}{mark}{query} {body}")
         }
@@ -81,6 +89,17 @@ fn input(input: &Input) -> String {
             StreamEvent::Closed { reason } => format!("in gnss  closed: {reason}"),
             StreamEvent::Ended => "in gnss  ended".to_owned(),
         },
+        Input::Pong { conn, token } => format!("in ws    connection {conn} took all before ping {token}"),
+        Input::Store { event } => match event {
+            StoreEvent::Opened { changes } => format!("in store opened {changes}"),
+            StoreEvent::Committed { batch, error: None } => format!("in store kept commit {batch}"),
+            StoreEvent::Committed { batch, error: Some(error) } => {
+                format!("in store refused commit {batch}: {error}")
+            }
+            StoreEvent::Away { reason } => format!("in store away: {reason}"),
+            StoreEvent::Back => "in store back".to_owned(),
+            StoreEvent::Lost { reason } => format!("in store lost: {reason}"),
+        },
         Input::Clock { offset_ms } => format!("in clock system clock is off by {offset_ms} ms"),
         Input::Timer => "in timer".to_owned(),
         Input::Stopping => "in stopping".to_owned(),
@@ -94,6 +113,8 @@ pub fn output(output: &Output) -> String {
         Output::Send { text, .. } | Output::Publish { text, .. } => format!("out ws   {peer} {text}"),
         Output::Close { code, reason, .. } => format!("out ws   {peer} close {code} {reason}"),
         Output::Join { path, .. } => format!("out ws   {peer} hears {path}"),
+        Output::Ping { token, .. } => format!("out ws   {peer} ping {token}"),
+        Output::Commit { batch, changes } => format!("out store commit {batch} {changes}"),
     }
 }
 

@@ -297,9 +297,10 @@ fn digest(hash: &mut Sha256, output: &Output) {
         hash.update(text);
     };
     let numbers = match output {
-        Output::Http { id, status, body } => {
+        Output::Http { id, status, body, link } => {
             text(body);
-            [1, *id, u64::from(*status), 0]
+            text(link.as_deref().unwrap_or_default());
+            [1, *id, u64::from(*status), link.is_some().into()]
         }
         Output::Send { conn, text: sent, key } => {
             text(sent);
@@ -317,6 +318,11 @@ fn digest(hash: &mut Sha256, output: &Output) {
         Output::Join { conn, path } => {
             text(path);
             [5, *conn, 0, 0]
+        }
+        Output::Ping { conn, token } => [6, *conn, *token, 0],
+        Output::Commit { batch, changes } => {
+            text(changes);
+            [7, *batch, 0, 0]
         }
     };
     numbers.iter().for_each(|number| hash.update(number.to_le_bytes()));

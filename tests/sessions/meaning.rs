@@ -115,6 +115,8 @@ fn input_line(input: &Input) -> Option<String> {
         Input::Stream { event: StreamEvent::Ended } => "receiver's bytes ended".to_owned(),
         Input::Clock { offset_ms } => format!("system clock off by {offset_ms} ms"),
         Input::Stopping => "stopping".to_owned(),
+        Input::Pong { conn, token } => format!("{conn} has taken all before {token}"),
+        Input::Store { event } => format!("store {event:?}"),
         Input::Stream { event: StreamEvent::Bytes { .. } } | Input::Timer => return None,
     })
 }

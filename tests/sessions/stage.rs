@@ -192,7 +192,14 @@ impl<'a> Stage<'a> {
             Cue::Asks { method, path, query } => {
                 self.requests += 1;
                 let (method, path, query) = (method.to_owned(), path.to_owned(), query.to_owned());
-                self.feed(Input::Http { id: self.requests, method, path, query, body: String::new() });
+                self.feed(Input::Http {
+                    id: self.requests,
+                    method,
+                    path,
+                    query,
+                    body: String::new(),
+                    idempotency_key: None,
+                });
             }
             Cue::ClockSteps { offset_ms } => self.feed(Input::Clock { offset_ms }),
         }

@@ -73,7 +73,7 @@ impl Machine for Toy {
                     "/count" => (200, json!({ "count": self.count, "mean": 0.1 + 0.2 }).to_string()),
                     _ => (404, "no such path".to_owned()),
                 };
-                out.push(Output::Http { id, status, body });
+                out.push(Output::Http { id, status, body, link: None });
             }
             Input::Open { conn, .. } => {
                 self.conns.insert(conn);
@@ -213,7 +213,7 @@ pub fn bytes(bytes: Vec<u8>) -> Input {
 
 pub fn http(id: u64, path: &str) -> Input {
     let (method, path) = ("GET".to_owned(), path.to_owned());
-    Input::Http { id, method, path, query: String::new(), body: String::new() }
+    Input::Http { id, method, path, query: String::new(), body: String::new(), idempotency_key: None }
 }
 
 pub fn epoch() -> Timestamp {

@@ -4,7 +4,7 @@
 use axum::Router;
 use kit::{
     clock::Clock,
-    runner::{Gone, Handle, Runner, RunnerLimits, StartParts},
+    runner::{Gone, Handle, NoKeeper, Runner, RunnerLimits, StartParts},
     tap::Tap,
     web::Web,
 };
@@ -32,7 +32,7 @@ pub fn start(
     // A struct of plain values always can be written.
     let kept = serde_json::to_value(config).unwrap_or_default();
     let start = StartParts { version: version.to_owned(), seed, config: kept };
-    Runner::spawn(Box::new(machine(config)), start, tap.of(SERVICE), clock, limits, stop)
+    Runner::spawn(Box::new(machine(config)), Box::new(NoKeeper), start, tap.of(SERVICE), clock, limits, stop)
 }
 
 /// The service's paths.

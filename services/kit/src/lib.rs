@@ -15,7 +15,9 @@
 //! - [`clock`]: the only place that reads a clock.
 
 pub mod clock;
+mod conns;
 pub mod error;
+mod handle;
 pub mod limits;
 mod line;
 mod linger;

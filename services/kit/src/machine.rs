@@ -52,6 +52,9 @@ pub enum Input {
         query: String,
         /// Body text; empty if none.
         body: String,
+        /// The `Idempotency-Key` header, if sent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        idempotency_key: Option<String>,
     },
     /// A WebSocket was accepted.
     Open {
@@ -83,10 +86,22 @@ pub enum Input {
         /// Close code the peer sent, or none.
         code: Option<u16>,
     },
+    /// The peer has taken everything it was sent before [`Output::Ping`] of this token.
+    Pong {
+        /// The connection.
+        conn: ConnId,
+        /// The ping's.
+        token: u64,
+    },
     /// The receiver's byte stream.
     Stream {
         /// What happened to it.
         event: StreamEvent,
+    },
+    /// The place where the machine's [`Output::Commit`]s are kept.
+    Store {
+        /// What happened to it.
+        event: StoreEvent,
     },
     /// The system clock differs from the time line by so much from now on.
     Clock {
@@ -129,6 +144,40 @@ pub enum StreamEvent {
     Ended,
 }
 
+/// What happened to the place where commits are kept.
+///
+/// It starts out as [`Lost`](Self::Lost): what it holds isn't known before [`Opened`](Self::Opened).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum StoreEvent {
+    /// It is ours, and this is what it holds; the machine begins anew with it.
+    Opened {
+        /// A JSON array in the service's own words: commits that make the same state from nothing.
+        changes: String,
+    },
+    /// The fate of a commit. Told once for each, unless [`Lost`](Self::Lost) comes first.
+    Committed {
+        /// The commit's.
+        batch: u64,
+        /// None if it is kept and survives a power cut; otherwise nothing of it is, and this says why, one
+        /// sentence for the log.
+        error: Option<String>,
+    },
+    /// It takes no commits for now; those that are sent all the same fail. Nobody else changes it meanwhile.
+    Away {
+        /// One sentence for a person.
+        reason: String,
+    },
+    /// After [`Away`](Self::Away): it takes commits again, and holds what it held.
+    Back,
+    /// It isn't ours any more, or not yet: somebody else may change it. A commit under way has no fate that
+    /// is known.
+    Lost {
+        /// One sentence for a person.
+        reason: String,
+    },
+}
+
 /// What a machine wants carried out, in order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -139,8 +188,11 @@ pub enum Output {
         id: u64,
         /// 200, 404…
         status: u16,
-        /// JSON text.
+        /// JSON text, or of an error what the service answers errors with.
         body: String,
+        /// The `Link` header (RFC 8288), if there is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        link: Option<String>,
     },
     /// A text frame for one connection.
     Send {
@@ -164,6 +216,21 @@ pub enum Output {
         /// Frames of one key replace each other where a connection is rate limited; without one a frame is
         /// never replaced.
         key: Option<u64>,
+    },
+    /// A ping that follows everything the connection was sent before; [`Input::Pong`] tells of its pong.
+    Ping {
+        /// The connection.
+        conn: ConnId,
+        /// The ping's payload; larger than that of the connection's last.
+        token: u64,
+    },
+    /// To be kept, all of it or nothing; [`StoreEvent::Committed`] tells what became of it. At most one at a
+    /// time.
+    Commit {
+        /// Counted from 1.
+        batch: u64,
+        /// A JSON array in the service's own words.
+        changes: String,
     },
     /// Ends a connection.
     Close {

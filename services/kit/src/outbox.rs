@@ -28,6 +28,8 @@ pub struct OutFrame {
     pub key: Option<u64>,
     /// The number of its `Out` event on the tap; 0 when no machine made it or nobody records.
     pub seq: u64,
+    /// It isn't text but a ping that carries this number; see [`Output::Ping`](crate::machine::Output::Ping).
+    pub ping: Option<u64>,
 }
 
 /// How much may wait for one connection; what doesn't fit empties the queue and marks it lagged.

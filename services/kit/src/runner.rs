@@ -8,19 +8,19 @@ use std::{collections::BTreeMap, mem, sync::Arc, time::Duration};
 
 use axum::{extract::ws::Utf8Bytes, http::StatusCode};
 use tokio::{
-    sync::{
-        mpsc::{self, error::TrySendError},
-        oneshot,
-    },
+    sync::{mpsc, oneshot},
     task::JoinHandle,
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 
+pub use crate::handle::{Answered, Asked, Gone, HTTP_ANSWER_TIMEOUT, Handle, Opened, Peer};
 use crate::{
     clock::Clock,
+    conns::{Conn, Conns},
     error::Refusal,
-    machine::{ConnId, Input, Machine, Output, StreamEvent, Timestamp},
+    handle::{Command, Reply},
+    machine::{ConnId, Input, Machine, Output, StoreEvent, Timestamp},
     outbox::{Counted, OutFrame, Outbox, OutboxLimits, Pushed},
     steps::StepWatch,
     tap::{Body, SessionEvent, Start, Tap},
@@ -32,8 +32,6 @@ pub const QUEUE_COMMANDS: usize = 256;
 const COMMANDS_PER_TURN: usize = 64;
 /// HTTP requests whose answers the machine still owes; beyond it new ones get 503.
 pub const MAX_WAITING_HTTP: usize = 1024;
-/// How long an HTTP request waits for the machine's answer; then it gets 503.
-pub const HTTP_ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// RFC 6455 section 7.4.1: the service is going away.
 pub const CLOSE_GOING_AWAY: u16 = 1001;
@@ -67,6 +65,22 @@ impl Default for RunnerLimits {
     }
 }
 
+/// Where a machine's commits go. What becomes of each is told with [`Handle::store`].
+pub trait Keeper: Send {
+    /// Takes a commit, and never waits for it: the fate of one that can't be taken is told like any other.
+    fn commit(&mut self, batch: u64, changes: String);
+}
+
+/// The keeper of a machine that makes no commits.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoKeeper;
+
+impl Keeper for NoKeeper {
+    fn commit(&mut self, batch: u64, _changes: String) {
+        tracing::error!(batch, "a machine without a store made a commit");
+    }
+}
+
 /// Starts runners.
 #[derive(Debug)]
 pub struct Runner;
@@ -77,6 +91,7 @@ impl Runner {
     /// [`RunnerLimits::shutdown`] is over) and the end is recorded.
     pub fn spawn(
         machine: Box<dyn Machine>,
+        keeper: Box<dyn Keeper>,
         start: StartParts,
         tap: Tap,
         clock: Clock,
@@ -93,6 +108,7 @@ impl Runner {
         let handle = Handle { commands, tap: tap.clone(), clock };
         let actor = Actor {
             machine,
+            keeper,
             tap,
             clock,
             limits,
@@ -108,156 +124,9 @@ impl Runner {
     }
 }
 
-/// The machine's task has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the service has stopped")]
-pub struct Gone;
-
-/// Speaks to a runner. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Handle {
-    commands: mpsc::Sender<Command>,
-    tap: Tap,
-    clock: Clock,
-}
-
-/// Who connects.
-#[derive(Clone, Debug)]
-pub struct Peer {
-    /// Address and port.
-    pub addr: String,
-    /// `Origin` header, if sent.
-    pub origin: Option<String>,
-}
-
-/// A connection the machine was told of.
-#[derive(Debug)]
-pub struct Opened {
-    /// Its number.
-    pub conn: ConnId,
-    /// What waits for it.
-    pub outbox: Arc<Outbox>,
-}
-
-enum Command {
-    Http { method: String, path: String, query: String, body: String, reply: Reply },
-    Open { peer: Peer, path: String, query: String, reply: oneshot::Sender<Opened> },
-    Text { conn: ConnId, text: Utf8Bytes },
-    Lagged { conn: ConnId },
-    Closed { conn: ConnId, code: Option<u16> },
-    Stream { event: StreamEvent },
-}
-
-type Reply = oneshot::Sender<Result<(u16, String), Refusal>>;
-
-impl Handle {
-    /// The machine's answer to a request; a refusal when it is gone, overrun or silent.
-    pub async fn http(&self, method: &str, path: &str, query: &str, body: String) -> (StatusCode, String) {
-        self.ask(method, path, query, body).await.unwrap_or_else(|refusal| {
-            refusal.log(path, 0);
-            (refusal.status(), refusal.body())
-        })
-    }
-
-    /// The same, for one who sees to refusals itself.
-    pub(crate) async fn ask(
-        &self,
-        method: &str,
-        path: &str,
-        query: &str,
-        body: String,
-    ) -> Result<(StatusCode, String), Refusal> {
-        let asked = self.ask_patiently(method, path, query, body);
-        let silent = |_| Err(Refusal::NoAnswer { waited_s: HTTP_ANSWER_TIMEOUT.as_secs() });
-        timeout(HTTP_ANSWER_TIMEOUT, asked).await.unwrap_or_else(silent)
-    }
-
-    async fn ask_patiently(
-        &self,
-        method: &str,
-        path: &str,
-        query: &str,
-        body: String,
-    ) -> Result<(StatusCode, String), Refusal> {
-        let (reply, answer) = oneshot::channel();
-        let (method, path, query) = (method.to_owned(), path.to_owned(), query.to_owned());
-        self.send(Command::Http { method, path, query, body, reply }).await.map_err(|_| Refusal::Gone)?;
-        let (status, body) = answer.await.map_err(|_| Refusal::Gone)??;
-        Ok((StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), body))
-    }
-
-    /// Hands on what happened to the receiver's byte stream; waits while the machine is behind.
-    ///
-    /// # Errors
-    /// When the machine is gone.
-    pub async fn stream(&self, event: StreamEvent) -> Result<(), Gone> {
-        self.send(Command::Stream { event }).await
-    }
-
-    /// A WebSocket was accepted.
-    ///
-    /// # Errors
-    /// When the machine is gone.
-    pub async fn open(&self, peer: Peer, path: String, query: String) -> Result<Opened, Gone> {
-        let (reply, opened) = oneshot::channel();
-        self.send(Command::Open { peer, path, query, reply }).await?;
-        opened.await.map_err(|_| Gone)
-    }
-
-    /// A text frame came.
-    ///
-    /// # Errors
-    /// When the machine is gone.
-    pub async fn text(&self, conn: ConnId, text: Utf8Bytes) -> Result<(), Gone> {
-        self.send(Command::Text { conn, text }).await
-    }
-
-    /// The session has seen that its outbox had overflowed.
-    ///
-    /// # Errors
-    /// When the machine is gone.
-    pub async fn lagged(&self, conn: ConnId) -> Result<(), Gone> {
-        self.send(Command::Lagged { conn }).await
-    }
-
-    /// The connection ended.
-    ///
-    /// # Errors
-    /// When the machine is gone.
-    pub async fn closed(&self, conn: ConnId, code: Option<u16>) -> Result<(), Gone> {
-        self.send(Command::Closed { conn, code }).await
-    }
-
-    /// Resolves when the machine is gone: stopped, or ended by a panic.
-    pub async fn gone(&self) {
-        self.commands.closed().await;
-    }
-
-    /// The time line all stamps are on.
-    #[must_use]
-    pub fn clock(&self) -> Clock {
-        self.clock
-    }
-
-    /// Records what a session loop saw, now.
-    pub(crate) fn record(&self, event: SessionEvent) {
-        if self.tap.is_on() {
-            self.tap.record(self.clock.now(), Body::Session(event));
-        }
-    }
-
-    async fn send(&self, command: Command) -> Result<(), Gone> {
-        match self.commands.try_send(command) {
-            Ok(()) => Ok(()),
-            Err(TrySendError::Closed(_)) => Err(Gone),
-            // Boxed: every idle session would otherwise keep room for this wait.
-            Err(TrySendError::Full(command)) => Box::pin(self.commands.send(command)).await.map_err(|_| Gone),
-        }
-    }
-}
-
 struct Actor {
     machine: Box<dyn Machine>,
+    keeper: Box<dyn Keeper>,
     tap: Tap,
     clock: Clock,
     limits: RunnerLimits,
@@ -355,7 +224,7 @@ impl Actor {
         let now = self.clock.now();
         self.run_due(now);
         match command {
-            Command::Http { method, path, query, body, reply } => {
+            Command::Http { request, reply } => {
                 if self.waiting.len() >= MAX_WAITING_HTTP {
                     // Those who asked and left make room.
                     self.waiting.retain(|_, reply| !reply.is_closed());
@@ -368,7 +237,8 @@ impl Actor {
                 self.last_http += 1;
                 let id = self.last_http;
                 self.waiting.insert(id, reply);
-                self.feed(now, Input::Http { id, method, path, query, body }, None);
+                let Asked { method, path, query, body, idempotency_key } = request;
+                self.feed(now, Input::Http { id, method, path, query, body, idempotency_key }, None);
             }
             Command::Open { peer, path, query, reply } => self.open(now, peer, path, query, reply),
             Command::Text { conn, text } if self.conns.has(conn) => {
@@ -382,9 +252,14 @@ impl Actor {
                 self.conns.remove(conn);
                 self.feed(now, Input::Closed { conn, code }, None);
             }
+            Command::Pong { conn, token } if self.conns.has(conn) => {
+                self.feed(now, Input::Pong { conn, token }, None);
+            }
             // Of a connection that has ended: nobody to tell.
-            Command::Text { .. } | Command::Lagged { .. } | Command::Closed { .. } => {}
+            Command::Text { .. } | Command::Lagged { .. } | Command::Closed { .. } | Command::Pong { .. } => {
+            }
             Command::Stream { event } => self.feed(now, Input::Stream { event }, None),
+            Command::Store { event } => self.store(now, event),
         }
     }
 
@@ -413,6 +288,20 @@ impl Actor {
         }
     }
 
+    fn store(&mut self, now: Timestamp, event: StoreEvent) {
+        match &event {
+            StoreEvent::Opened { changes } => tracing::info!(bytes = changes.len(), "the store is open"),
+            StoreEvent::Committed { error: None, .. } => {}
+            StoreEvent::Committed { batch, error: Some(error) } => {
+                tracing::error!(batch, error, "a commit failed");
+            }
+            StoreEvent::Away { reason } => tracing::error!(reason, "the store is away"),
+            StoreEvent::Back => tracing::info!("the store is back"),
+            StoreEvent::Lost { reason } => tracing::warn!(reason, "the store is not ours"),
+        }
+        self.feed(now, Input::Store { event }, None);
+    }
+
     fn feed(&mut self, now: Timestamp, input: Input, snapshot_of: SnapshotOf) {
         self.record_in(now, &input);
         self.machine.handle(now, input, &mut self.out);
@@ -430,23 +319,29 @@ impl Actor {
         for output in out.drain(..) {
             let seq = if self.tap.is_on() { self.tap.record(now, Body::Out(output.clone())) } else { 0 };
             match output {
-                Output::Http { id, status, body } => {
+                Output::Http { id, status, body, link } => {
                     if let Some(reply) = self.waiting.remove(&id) {
+                        let status =
+                            StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
                         // Whoever asked may have left; the answer is recorded all the same.
-                        let _ = reply.send(Ok((status, body)));
+                        let _ = reply.send(Ok(Answered { status, body, link }));
                     }
                 }
                 Output::Send { conn, text, key } => {
                     let counted = if snapshot_of == Some(conn) { Counted::No } else { Counted::Yes };
-                    if let Some(open) = self.conns.all.get(&conn) {
-                        push(conn, &open.outbox, OutFrame { text, key, seq }, counted);
-                    }
+                    self.push(conn, OutFrame { text, key, seq, ping: None }, counted);
+                }
+                Output::Ping { conn, token } => {
+                    let ping = OutFrame { text: Utf8Bytes::default(), key: None, seq, ping: Some(token) };
+                    self.push(conn, ping, Counted::Yes);
                 }
                 Output::Publish { path, text, key } => {
                     for (&conn, outbox) in self.conns.at(&path) {
-                        push(conn, outbox, OutFrame { text: text.clone(), key, seq }, Counted::Yes);
+                        let frame = OutFrame { text: text.clone(), key, seq, ping: None };
+                        push(conn, outbox, frame, Counted::Yes);
                     }
                 }
+                Output::Commit { batch, changes } => self.keeper.commit(batch, changes),
                 Output::Close { conn, code, reason } => {
                     if let Some(open) = self.conns.all.get(&conn) {
                         open.outbox.close(code, &reason);
@@ -461,6 +356,12 @@ impl Actor {
         }
         self.out = out;
     }
+
+    fn push(&self, conn: ConnId, frame: OutFrame, counted: Counted) {
+        if let Some(open) = self.conns.all.get(&conn) {
+            push(conn, &open.outbox, frame, counted);
+        }
+    }
 }
 
 fn push(conn: ConnId, outbox: &Outbox, frame: OutFrame, counted: Counted) {
@@ -471,57 +372,6 @@ fn push(conn: ConnId, outbox: &Outbox, frame: OutFrame, counted: Counted) {
         Pushed::TooLarge => {
             tracing::error!(conn, bytes, "a frame is too large to send: closing");
             outbox.close(CLOSE_INTERNAL, "a message was too large to send");
-        }
-    }
-}
-
-/// The open connections, each also by the path it hears.
-#[derive(Default)]
-struct Conns {
-    all: BTreeMap<ConnId, Conn>,
-    by_path: BTreeMap<String, BTreeMap<ConnId, Arc<Outbox>>>,
-}
-
-struct Conn {
-    path: String,
-    outbox: Arc<Outbox>,
-}
-
-impl Conns {
-    fn is_empty(&self) -> bool {
-        self.all.is_empty()
-    }
-
-    fn has(&self, conn: ConnId) -> bool {
-        self.all.contains_key(&conn)
-    }
-
-    fn at(&self, path: &str) -> impl Iterator<Item = (&ConnId, &Arc<Outbox>)> {
-        self.by_path.get(path).into_iter().flatten()
-    }
-
-    fn insert(&mut self, conn: ConnId, path: &str, outbox: Arc<Outbox>) {
-        self.by_path.entry(path.to_owned()).or_default().insert(conn, outbox.clone());
-        self.all.insert(conn, Conn { path: path.to_owned(), outbox });
-    }
-
-    fn remove(&mut self, conn: ConnId) -> Option<Conn> {
-        let removed = self.all.remove(&conn)?;
-        if let Some(there) = self.by_path.get_mut(&removed.path) {
-            there.remove(&conn);
-            if there.is_empty() {
-                self.by_path.remove(&removed.path);
-            }
-        }
-        Some(removed)
-    }
-}
-
-impl Drop for Conns {
-    /// Nobody is left waiting on a machine that is gone, even if it panicked.
-    fn drop(&mut self) {
-        for conn in self.all.values() {
-            conn.outbox.close(CLOSE_INTERNAL, "the service has ended");
         }
     }
 }

@@ -4,7 +4,9 @@
 //! heard, and its stuck write ends with the idle time-out or the service. Whatever waits is fed to the
 //! socket at once and flushed once.
 
-use std::{collections::VecDeque, future::poll_fn, mem, pin::pin, sync::Arc, task::Poll, time::Duration};
+use std::{
+    collections::VecDeque, future::poll_fn, mem, ops::Range, pin::pin, sync::Arc, task::Poll, time::Duration,
+};
 
 use axum::{
     Error,
@@ -147,6 +149,7 @@ async fn open(
         next_ping: now + limits.ping_every,
         progress: (0, now),
         warned: false,
+        unanswered: 0..0,
         handle,
     }))
 }
@@ -178,6 +181,8 @@ struct Session {
     progress: (u64, Timestamp),
     /// A binary frame was refused before.
     warned: bool,
+    /// The machine's pings that a pong may still answer.
+    unanswered: Range<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -247,9 +252,14 @@ impl Session {
         let mut frames = VecDeque::new();
         let taken = self.outbox.take(&mut frames);
         for frame in frames {
-            pacer.push(frame, now);
+            match frame.ping {
+                Some(_) => self.writer.pings.push_back(frame),
+                None => pacer.push(frame, now),
+            }
         }
-        let burst = if taken.close.is_some() { pacer.finish(now) } else { pacer.take(now) };
+        // A ping follows what was sent before it, and so lets nothing be held back.
+        let all = taken.close.is_some() || !self.writer.pings.is_empty();
+        let burst = if all { pacer.finish(now) } else { pacer.take(now) };
         match burst {
             Some(Burst { frames, batch: true }) => self.writer.push_arrays(arrays(&frames)),
             Some(Burst { frames, batch: false }) => self.writer.frames.extend(frames),
@@ -334,7 +344,7 @@ impl Session {
             Message::Text(text) => drop(self.handle.text(conn, text).await),
             Message::Binary(bytes) => self.refuse_binary(bytes.len()),
             Message::Ping(_) => self.handle.record(SessionEvent::Ping { conn }),
-            Message::Pong(_) => self.handle.record(SessionEvent::Pong { conn }),
+            Message::Pong(payload) => self.pong(&payload).await,
             Message::Close(frame) => {
                 self.peer_code = frame.map(|frame| frame.code);
                 // The library answers; nothing may follow that.
@@ -343,6 +353,19 @@ impl Session {
                     self.phase = Phase::Closing(self.heard + self.limits.close_wait);
                 }
             }
+        }
+    }
+
+    /// Of a ping of the session's own, only that the peer lives; of the machine's, once, that it came.
+    async fn pong(&mut self, payload: &[u8]) {
+        let conn = self.conn;
+        match payload.try_into().map(u64::from_be_bytes) {
+            Ok(token) if self.unanswered.contains(&token) => {
+                self.unanswered.start = token + 1;
+                // A machine that is gone closes the outbox.
+                let _ = self.handle.pong(conn, token).await;
+            }
+            _ => self.handle.record(SessionEvent::Pong { conn }),
         }
     }
 
@@ -356,7 +379,7 @@ impl Session {
         let message = "binary frames are not understood here; send JSON as text".to_owned();
         match serde_json::to_string(&ErrorFrame { message }) {
             Ok(text) => {
-                let frame = OutFrame { text: text.into(), key: None, seq: 0 };
+                let frame = OutFrame { text: text.into(), key: None, seq: 0, ping: None };
                 self.outbox.push(frame, Counted::Yes);
             }
             Err(error) => tracing::error!(conn, %error, "can't write an error frame"),
@@ -401,7 +424,10 @@ impl Session {
 
     fn record_written(&mut self, written: Written) {
         let conn = self.conn;
-        let Written { frames, arrays, ping, close } = written;
+        let Written { frames, arrays, ping, token, close } = written;
+        if let Some(token) = token {
+            self.unanswered.end = token.saturating_add(1);
+        }
         if !frames.is_empty() {
             self.handle.record(SessionEvent::Sent { conn, frames, batch: false });
         }

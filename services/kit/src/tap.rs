@@ -12,7 +12,7 @@ use std::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::machine::{ConnId, Input, Output, StreamEvent, Timestamp};
+use crate::machine::{ConnId, Input, Output, StoreEvent, StreamEvent, Timestamp};
 
 /// Events that wait for the recorder; beyond it they are lost, counted, and a [`Body::Gap`] says how many.
 pub const QUEUE_EVENTS: usize = 16_384;
@@ -278,14 +278,19 @@ impl Tap {
 /// rest. Text that is shared with an outbox counts in full.
 fn payload_bytes(body: &Body) -> usize {
     match body {
-        Body::In(Input::Http { method, path, query, body, .. }) => {
-            [method, path, query, body].iter().map(|text| text.len()).sum()
+        Body::In(Input::Http { method, path, query, body, idempotency_key: key, .. }) => {
+            let key = key.as_ref().map_or(0, String::len);
+            [method, path, query, body].iter().map(|text| text.len()).fold(key, usize::saturating_add)
         }
         Body::In(Input::Open { path, query, .. }) => path.len().saturating_add(query.len()),
         Body::In(Input::Text { text, .. })
         | Body::Out(Output::Send { text, .. } | Output::Publish { text, .. }) => text.len(),
         Body::In(Input::Stream { event: StreamEvent::Bytes { bytes, .. } }) => bytes.len(),
-        Body::Out(Output::Http { body, .. }) => body.len(),
+        Body::In(Input::Store { event: StoreEvent::Opened { changes } })
+        | Body::Out(Output::Commit { changes, .. }) => changes.len(),
+        Body::Out(Output::Http { body, link, .. }) => {
+            body.len().saturating_add(link.as_ref().map_or(0, String::len))
+        }
         Body::Session(SessionEvent::Peer { addr, origin, .. }) => {
             origin.as_ref().map_or(0, String::len).saturating_add(addr.len())
         }
@@ -299,12 +304,14 @@ fn payload_bytes(body: &Body) -> usize {
         | Body::In(
             Input::Lagged { .. }
             | Input::Closed { .. }
+            | Input::Pong { .. }
             | Input::Stream { .. }
+            | Input::Store { .. }
             | Input::Clock { .. }
             | Input::Timer
             | Input::Stopping,
         )
-        | Body::Out(Output::Close { .. } | Output::Join { .. })
+        | Body::Out(Output::Close { .. } | Output::Join { .. } | Output::Ping { .. })
         | Body::Session(
             SessionEvent::PingSent { .. }
             | SessionEvent::Ping { .. }

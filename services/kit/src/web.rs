@@ -14,7 +14,7 @@ use axum::{
         rejection::{BytesRejection, FailedToBufferBody},
         ws::WebSocketUpgrade,
     },
-    http::{Method, StatusCode, header, request::Parts},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
     routing::{MethodRouter, any},
 };
@@ -25,7 +25,7 @@ use crate::{
     error::{Refusal, RefusalLog, json_response},
     origin::Origins,
     pace::Pace,
-    runner::{Handle, Peer},
+    runner::{Answered, Asked, Handle, Peer},
     serve::Connection,
     session::{self, Hello, SessionLimits},
     tap::SessionEvent,
@@ -44,8 +44,19 @@ pub struct Web {
     handle: Handle,
     origins: Origins,
     limits: SessionLimits,
+    errors: ErrorBody,
     places: Arc<Semaphore>,
     refusals: Arc<Mutex<RefusalLog>>,
+}
+
+/// What the body of an answer with a status from 400 on is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum ErrorBody {
+    /// `{"error":"…"}`
+    #[default]
+    Json,
+    /// The sentence itself, as `text/plain`.
+    Sentence,
 }
 
 impl Web {
@@ -54,7 +65,13 @@ impl Web {
     pub fn new(handle: Handle, origins: Origins, limits: SessionLimits) -> Self {
         let places = Arc::new(Semaphore::new(limits.max_sessions.min(Semaphore::MAX_PERMITS)));
         let refusals = Arc::new(Mutex::new(RefusalLog::new()));
-        Self { handle, origins, limits, places, refusals }
+        Self { handle, origins, limits, errors: ErrorBody::default(), places, refusals }
+    }
+
+    /// Errors are told like this.
+    #[must_use]
+    pub fn errors(self, errors: ErrorBody) -> Self {
+        Self { errors, ..self }
     }
 
     /// Forwards every request to the machine, which answers it whatever its method; a HEAD as a GET.
@@ -94,9 +111,12 @@ impl Web {
         }
         let uri = request.uri().clone();
         let path = percent_decode_str(uri.path()).decode_utf8().map_err(|_| Refusal::BadPath)?;
+        let idempotency_key = idempotency_key(request.headers());
         let body = read_body(request).await?;
-        let query = uri.query().unwrap_or_default();
-        let (status, body) = self.handle.ask(method.as_str(), &path, query, body).await?;
+        let query = uri.query().unwrap_or_default().to_owned();
+        let asked =
+            Asked { method: method.to_string(), path: path.to_string(), query, body, idempotency_key };
+        let Answered { status, body, link } = self.handle.ask(asked).await?;
         if status.is_client_error() {
             // A machine keeps no log; what is not there is asked for every day.
             match status {
@@ -104,7 +124,11 @@ impl Web {
                 _ => tracing::info!(%method, path = &*path, %status, body, "refused a request"),
             }
         }
-        Ok(json_response(status, body))
+        let mut response = self.errors.response(status, body);
+        if let Some(link) = link.and_then(|link| HeaderValue::try_from(link).ok()) {
+            response.headers_mut().insert(header::LINK, link);
+        }
+        Ok(response)
     }
 
     async fn admit(&self, path: &'static str, parts: &mut Parts) -> Result<Response, Refusal> {
@@ -146,8 +170,29 @@ impl Web {
         self.refusals.lock().unwrap_or_else(PoisonError::into_inner).log(&refusal, &path, now);
         let status = refusal.status().as_u16();
         self.handle.record(SessionEvent::Refused { addr: name(addr), path, status });
-        refusal.into_response()
+        match self.errors {
+            ErrorBody::Json => refusal.into_response(),
+            ErrorBody::Sentence => self.errors.response(refusal.status(), refusal.to_string()),
+        }
     }
+}
+
+impl ErrorBody {
+    fn response(self, status: StatusCode, body: String) -> Response {
+        let is_error = status.is_client_error() || status.is_server_error();
+        match self {
+            // Text is axum's `text/plain; charset=utf-8`.
+            Self::Sentence if is_error && !body.is_empty() => (status, body).into_response(),
+            Self::Sentence | Self::Json => json_response(status, body),
+        }
+    }
+}
+
+/// The header, however long and odd it is: what a key may be is the machine's to say. What isn't ASCII can't be
+/// a key, and is not taken for none.
+fn idempotency_key(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get("idempotency-key")?;
+    Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
 /// Who asked for what, should it be refused.

@@ -11,6 +11,7 @@ use std::{
 
 use axum::{
     Error,
+    body::Bytes,
     extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket},
 };
 use futures_util::Sink;
@@ -26,6 +27,8 @@ pub(crate) struct Writer {
     /// Plain frames, in order. The session takes its outbox straight into it.
     pub(crate) frames: VecDeque<OutFrame>,
     arrays: VecDeque<(Utf8Bytes, Vec<u64>)>,
+    /// Pings that follow the arrays.
+    pub(crate) pings: VecDeque<OutFrame>,
     ping: bool,
     close: Option<CloseReason>,
     written: Written,
@@ -41,6 +44,8 @@ pub(crate) struct Written {
     /// The same for each JSON array.
     pub(crate) arrays: Vec<Vec<u64>>,
     pub(crate) ping: bool,
+    /// The last ping of the machine's own.
+    pub(crate) token: Option<u64>,
     pub(crate) close: Option<CloseReason>,
 }
 
@@ -80,7 +85,11 @@ impl Writer {
     }
 
     fn has_more(&self) -> bool {
-        self.ping || !self.frames.is_empty() || !self.arrays.is_empty() || self.close.is_some()
+        self.ping
+            || !self.frames.is_empty()
+            || !self.arrays.is_empty()
+            || !self.pings.is_empty()
+            || self.close.is_some()
     }
 
     /// Ready when all is written and flushed; pending when idle or stuck.
@@ -106,20 +115,33 @@ impl Writer {
         Poll::Ready(Ok(mem::take(&mut self.written)))
     }
 
+    fn message(&mut self, OutFrame { text, seq, ping, .. }: OutFrame) -> Message {
+        if seq != 0 {
+            self.written.frames.push(seq);
+        }
+        match ping {
+            Some(token) => {
+                self.written.token = Some(token);
+                Message::Ping(Bytes::copy_from_slice(&token.to_be_bytes()))
+            }
+            None => Message::Text(text),
+        }
+    }
+
     fn next(&mut self) -> Option<Message> {
         if mem::take(&mut self.ping) {
             self.written.ping = true;
             return Some(Message::Ping(Default::default()));
         }
-        if let Some(OutFrame { text, seq, .. }) = self.frames.pop_front() {
-            if seq != 0 {
-                self.written.frames.push(seq);
-            }
-            return Some(Message::Text(text));
+        if let Some(frame) = self.frames.pop_front() {
+            return Some(self.message(frame));
         }
         if let Some((text, seqs)) = self.arrays.pop_front() {
             self.written.arrays.push(seqs.into_iter().filter(|&seq| seq != 0).collect());
             return Some(Message::Text(text));
+        }
+        if let Some(ping) = self.pings.pop_front() {
+            return Some(self.message(ping));
         }
         let CloseReason { code, mut reason } = self.close.take()?;
         reason.truncate(reason.floor_char_boundary(MAX_REASON_BYTES));

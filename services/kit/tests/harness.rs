@@ -9,7 +9,7 @@ use kit::{
     machine::Machine,
     origin::Origins,
     outbox::OutboxLimits,
-    runner::{Handle, Runner, RunnerLimits, StartParts},
+    runner::{Handle, NoKeeper, Runner, RunnerLimits, StartParts},
     serve::{ServeLimits, serve},
     session::SessionLimits,
     tap::{Body, Event, Events, Tap},
@@ -80,7 +80,8 @@ impl Bench {
         let start = StartParts { version: "0.0.0".into(), seed: 7, config: Value::Null };
         let limits = RunnerLimits { outbox, shutdown };
         let machine: Box<dyn Machine> = Box::new(toy);
-        let (handle, runner) = Runner::spawn(machine, start, tap.of("toy"), clock, limits, stop.clone());
+        let (handle, runner) =
+            Runner::spawn(machine, Box::new(NoKeeper), start, tap.of("toy"), clock, limits, stop.clone());
         let web = Web::new(handle.clone(), Origins::new(&origins).unwrap(), session);
         let routes = Router::new()
             .route("/set", web.http_route())

@@ -23,7 +23,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn frame(seq: u64, bytes: usize) -> OutFrame {
-    OutFrame { text: "x".repeat(bytes).into(), key: None, seq }
+    OutFrame { text: "x".repeat(bytes).into(), key: None, seq, ping: None }
 }
 
 proptest! {

@@ -14,7 +14,7 @@ fn pace(query: &str) -> Pace {
 }
 
 fn frame(seq: u64, key: Option<u64>) -> OutFrame {
-    OutFrame { text: format!("{{\"n\":{seq}}}").into(), key, seq }
+    OutFrame { text: format!("{{\"n\":{seq}}}").into(), key, seq, ping: None }
 }
 
 /// Frames at their times, milliseconds after the start, through a pacer asked exactly when it wants to be:
@@ -151,7 +151,7 @@ fn a_full_hold_leaves_early_and_loses_nothing() {
     let mut pacer = Pacer::new(pace("min_interval_ms=60000"));
     pacer.push(frame(1, Some(1)), START);
     pacer.take(START).unwrap();
-    let large = OutFrame { text: "x".repeat(HELD_BYTES).into(), key: Some(1), seq: 2 };
+    let large = OutFrame { text: "x".repeat(HELD_BYTES).into(), key: Some(1), seq: 2, ping: None };
     pacer.push(large, START);
     assert_eq!(pacer.due(), Some(Duration::ZERO));
     pacer.push(frame(3, Some(1)), START);
@@ -166,7 +166,7 @@ fn arrays_are_json_and_bounded() {
     assert_eq!(written[0].0.as_str(), r#"[{"n":1},{"n":2},{"n":3}]"#);
     assert_eq!(written[0].1, [1, 2, 3]);
 
-    let half = |seq| OutFrame { text: "1".repeat(ARRAY_BYTES / 2 - 2).into(), key: None, seq };
+    let half = |seq| OutFrame { text: "1".repeat(ARRAY_BYTES / 2 - 2).into(), key: None, seq, ping: None };
     let written = arrays(&[half(1), half(2), half(3)]);
     assert_eq!(written.iter().map(|(_, seqs)| seqs.clone()).collect::<Vec<_>>(), [vec![1, 2], vec![3]]);
     assert!(written.iter().all(|(text, _)| text.len() <= ARRAY_BYTES));

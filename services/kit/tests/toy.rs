@@ -60,7 +60,7 @@ impl Toy {
 
     fn answer(&mut self, out: &mut Vec<Output>) {
         if let Some(id) = self.waiting.take() {
-            out.push(Output::Http { id, status: 200, body: "\"later\"".into() });
+            out.push(Output::Http { id, status: 200, body: "\"later\"".into(), link: None });
         }
     }
 
@@ -78,14 +78,14 @@ impl Toy {
             ("DELETE", _) => (204, String::new()),
             _ => (404, json!({ "error": "unknown", "path": path, "query": query }).to_string()),
         };
-        out.push(Output::Http { id, status, body });
+        out.push(Output::Http { id, status, body, link: None });
     }
 }
 
 impl Machine for Toy {
     fn handle(&mut self, now: Timestamp, input: Input, out: &mut Vec<Output>) {
         match input {
-            Input::Http { id, method, path, query, body } => {
+            Input::Http { id, method, path, query, body, .. } => {
                 self.http(id, &method, &path, &query, &body, out);
             }
             Input::Open { conn, .. } => {
@@ -106,7 +106,12 @@ impl Machine for Toy {
             }
             Input::Stream { event: StreamEvent::Opened { .. } } => self.answer(out),
             Input::Stopping if self.timer.take().is_some() => self.set(self.number + 1, out),
-            Input::Stream { .. } | Input::Clock { .. } | Input::Timer | Input::Stopping => {}
+            Input::Stream { .. }
+            | Input::Pong { .. }
+            | Input::Store { .. }
+            | Input::Clock { .. }
+            | Input::Timer
+            | Input::Stopping => {}
         }
     }
 

@@ -76,7 +76,7 @@ impl Machine for Codec {
         match input {
             Input::Http { id, method, path, body, .. } => {
                 let (status, body) = self.http(now, &method, &path, &body);
-                out.push(Output::Http { id, status, body });
+                out.push(Output::Http { id, status, body, link: None });
             }
             Input::Open { conn, path, query } => self.open(conn, &path, &query, out),
             Input::Text { conn, text } => self.text(conn, &text, out),
@@ -88,8 +88,8 @@ impl Machine for Codec {
             Input::Closed { conn, .. } => _ = self.consoles.remove(&conn),
             Input::Clock { offset_ms } => self.core.clock_offset(now, offset_ms),
             Input::Stopping => self.core.last_call(),
-            // No receiver here.
-            Input::Stream { .. } | Input::Timer => {}
+            // No receiver here, no pings of its own, no store.
+            Input::Stream { .. } | Input::Pong { .. } | Input::Store { .. } | Input::Timer => {}
         }
         self.publish(now, out);
     }

@@ -45,9 +45,16 @@ impl Bench {
 
     fn http(&mut self, method: &str, path: &str, body: &str) -> (u16, String) {
         let (method, path, body) = (method.to_owned(), path.to_owned(), body.to_owned());
-        let out = self.handle(Input::Http { id: 7, method, path, query: String::new(), body });
+        let out = self.handle(Input::Http {
+            id: 7,
+            method,
+            path,
+            query: String::new(),
+            body,
+            idempotency_key: None,
+        });
         match out.as_slice() {
-            [Output::Http { id: 7, status, body }, ..] => (*status, body.clone()),
+            [Output::Http { id: 7, status, body, .. }, ..] => (*status, body.clone()),
             other => panic!("not one answer: {other:?}"),
         }
     }

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use axum::Router;
 use kit::{
     clock::Clock,
-    runner::{Handle, Runner, RunnerLimits, StartParts},
+    runner::{Handle, NoKeeper, Runner, RunnerLimits, StartParts},
     tap::Tap,
     web::Web,
 };
@@ -40,7 +40,7 @@ pub fn start(
     // A struct of plain values always can be written.
     let kept = serde_json::to_value(config).unwrap_or_default();
     let start = StartParts { version: version.to_owned(), seed, config: kept };
-    Runner::spawn(Box::new(machine(config)), start, tap.of(SERVICE), clock, limits, stop)
+    Runner::spawn(Box::new(machine(config)), Box::new(NoKeeper), start, tap.of(SERVICE), clock, limits, stop)
 }
 
 /// The service's paths; recorded sessions are looked for in `sessions_dir`, which need not exist.

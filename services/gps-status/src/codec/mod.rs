@@ -100,7 +100,8 @@ impl Machine for Codec {
             Input::Stream { event } => self.stream(now, event),
             Input::Clock { offset_ms } => self.core.observe(now, Observation::ClockOffset(offset_ms)),
             Input::Stopping => self.core.last_call(),
-            Input::Timer => {}
+            // No pings of its own, no store.
+            Input::Pong { .. } | Input::Store { .. } | Input::Timer => {}
         }
         self.publish(now, out);
     }
@@ -182,7 +183,7 @@ impl Codec {
             (_, "/status" | "/health") => (405, refusal("Only GET is answered here.")),
             _ => (404, refusal("Nothing is here: ask for /status or /health.")),
         };
-        Output::Http { id, status, body }
+        Output::Http { id, status, body, link: None }
     }
 
     fn open(&mut self, conn: ConnId, path: &str, out: &mut Vec<Output>) {

@@ -1,3 +1,4 @@
+use kit::machine::{Input, Output, StoreEvent};
 use kit::tap::{Body, Tap};
 use replay::format;
 use replay::player::{Options, replay};
@@ -116,7 +117,13 @@ fn every_kind_of_event_survives_the_file() {
     let (bytes, _) = record(|tap: &Tap| {
         let mut shell = Shell::start(tap, "toy", epoch());
         shell.live(1);
-        shell.input(1, kit::machine::Input::Stopping);
+        let event = StoreEvent::Committed { batch: 1, error: Some("no space left".to_owned()) };
+        shell.input(1, Input::Store { event });
+        shell.input(1, Input::Pong { conn: 1, token: 7 });
+        let toy = tap.of("toy");
+        toy.record(epoch(), Body::Out(Output::Ping { conn: 1, token: 7 }));
+        toy.record(epoch(), Body::Out(Output::Commit { batch: 1, changes: "[]".to_owned() }));
+        shell.input(1, Input::Stopping);
         shell.end();
         tap.record(epoch(), Body::Gap(3));
     });

@@ -413,7 +413,7 @@ fn a_console_is_given_what_it_missed_or_everything() {
         let mut out = Vec::new();
         world.core.handle(world.now, Command::ConsoleOpened(7, since), &mut out);
         let frames = out.into_iter().map(|effect| match effect {
-            Effect::ToConsole { conn: 7, text } => serde_json::from_str::<Value>(&text).unwrap(),
+            Effect::ToConsole { conn: 7, text, .. } => serde_json::from_str::<Value>(&text).unwrap(),
             other => panic!("{other:?}"),
         });
         frames.map(|frame| frame["type"].as_str().unwrap().to_owned()).collect::<Vec<_>>()

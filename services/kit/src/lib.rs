@@ -9,6 +9,7 @@
 //! - [`serve`]: the listener, its connections and their orderly end.
 //! - [`origin`]: which web pages may talk to a service.
 //! - [`error`]: refusals, with one text for the client and one for the log.
+//! - [`shape`]: what is wrong with a JSON text, in a sentence.
 //! - [`shutdown`]: what Ctrl-C, SIGTERM and SIGHUP do.
 //! - [`limits`]: what the system allows a process.
 //! - [`tap`]: what the shell saw and did, handed to a recorder without ever waiting for it.
@@ -29,6 +30,7 @@ mod quiet;
 pub mod runner;
 pub mod serve;
 pub mod session;
+pub mod shape;
 pub mod shutdown;
 mod steps;
 pub mod tap;

@@ -115,10 +115,10 @@ pub struct Zone {
 pub struct NewZone {
     /// As in [`Zone`], and so are the others.
     pub name: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_absent")]
     #[expect(missing_docs, reason = "as in Zone")]
     pub zone_type: ZoneType,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_absent")]
     #[expect(missing_docs, reason = "as in Zone")]
     pub waypoints: Vec<Waypoint>,
     #[serde(default)]
@@ -164,6 +164,7 @@ pub enum Trigger {
 #[serde(default)]
 pub struct Schedule {
     /// See [`Trigger`].
+    #[serde(deserialize_with = "null_is_absent")]
     pub trigger: Trigger,
     /// Five fields (minute, hour, day of month, month, day of week) or six (seconds first).
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -175,7 +176,7 @@ pub struct Schedule {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
     /// After the last waypoint the rover goes on with the first.
-    #[serde(rename = "loop")]
+    #[serde(rename = "loop", deserialize_with = "null_is_absent")]
     pub looped: bool,
 }
 
@@ -236,14 +237,23 @@ pub struct NewMission {
     pub zone_id: Uuid,
     #[serde(default)]
     pub rover_id: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_absent")]
     pub schedule: Schedule,
-    #[serde(default = "yes")]
+    #[serde(default = "yes", deserialize_with = "null_is_yes")]
     pub enabled: bool,
 }
 
 const fn yes() -> bool {
     true
+}
+
+fn null_is_yes<'de, D: Deserializer<'de>>(d: D) -> Result<bool, D::Error> {
+    Ok(Option::deserialize(d)?.unwrap_or_else(yes))
+}
+
+/// Consoles write null for what they leave out.
+fn null_is_absent<'de, T: Deserialize<'de> + Default, D: Deserializer<'de>>(d: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(d)?.unwrap_or_default())
 }
 
 /// Body of `PUT /missions/{id}`: what is left out stays.
@@ -353,7 +363,7 @@ pub enum FromRover {
         /// Index of the waypoint, from 0, in what the rover was sent.
         waypoint: i64,
         /// Laps completed since it was sent.
-        #[serde(default)]
+        #[serde(default, deserialize_with = "null_is_absent")]
         lap: u32,
     },
     /// Everything was driven.
@@ -361,7 +371,7 @@ pub enum FromRover {
         /// The task.
         task_id: Uuid,
         /// Laps completed since it was sent.
-        #[serde(default)]
+        #[serde(default, deserialize_with = "null_is_absent")]
         laps: u32,
     },
     /// It can't go on.

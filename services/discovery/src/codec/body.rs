@@ -1,5 +1,6 @@
 //! The bodies rovers post, field by field, so that what is wrong can be told in a sentence.
 
+use kit::shape;
 use serde_json::{Map, Value, error::Category};
 use wire::discovery::{Heartbeat, MODE_MAX, Pose, Register};
 
@@ -127,13 +128,8 @@ fn present<'a>(object: &'a Map<String, Value>, field: &str) -> Option<&'a Value>
 
 fn wrong(field: &'static str, expected: &'static str, value: &Value) -> BodyError {
     let found = match value {
-        Value::Null => "null",
-        Value::Bool(_) => "true or false",
         Value::Number(_) if expected == MODE => "another number",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a text",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
+        value => shape::kind(value),
     };
     BodyError::Wrong { field, expected, found }
 }

@@ -23,7 +23,7 @@ pub struct Consoles {
     epoch: u64,
     seq: u64,
     /// What was told last, oldest first, the last being `seq`.
-    ring: VecDeque<Arc<str>>,
+    ring: VecDeque<(Key, Arc<str>)>,
     /// As consoles know them: connected, and with what task.
     rovers: BTreeMap<String, Option<Uuid>>,
 }
@@ -38,12 +38,13 @@ impl Consoles {
     /// A change that has been committed, or a fact.
     pub fn tell(&mut self, message: ToConsole, out: &mut Vec<Effect>) {
         self.seq = self.seq.saturating_add(1);
+        let key = key(&message);
         let text = self.frame(message);
         if self.ring.len() == RING {
             self.ring.pop_front();
         }
-        self.ring.push_back(Arc::clone(&text));
-        out.push(Effect::Publish { text });
+        self.ring.push_back((key, Arc::clone(&text)));
+        out.push(Effect::Publish { text, key });
     }
 
     /// Tells of a rover if consoles don't know it so. A rover without socket and task is told once more and
@@ -69,7 +70,7 @@ impl Consoles {
             Some(missed) if missed <= self.ring.len() => {
                 let first = self.ring.len() - missed;
                 let texts = self.ring.iter().skip(first).cloned();
-                out.extend(texts.map(|text| Effect::ToConsole { conn, text }));
+                out.extend(texts.map(|(key, text)| Effect::ToConsole { conn, text, key }));
             }
             _ => self.whole(conn, ledger, out),
         }
@@ -85,7 +86,7 @@ impl Consoles {
         let tasks = ledger.open_tasks().map(|row| ToConsole::TaskUpdate { task: row.task.clone() });
         let end = ToConsole::Snapshot { epoch: self.epoch };
         for message in rovers.chain(tasks).chain([end]) {
-            out.push(Effect::ToConsole { conn, text: self.frame(message) });
+            out.push(Effect::ToConsole { conn, key: key(&message), text: self.frame(message) });
         }
     }
 
@@ -94,4 +95,24 @@ impl Consoles {
         // Serialising these types can't fail; an empty text would be told apart at once.
         serde_json::to_string(&frame).unwrap_or_default().into()
     }
+}
+
+/// What a frame is about: of one key, the newest frame says all. None for one that nothing can stand for.
+pub type Key = Option<u64>;
+
+fn key(message: &ToConsole) -> Key {
+    let (table, id): (u8, &[u8]) = match message {
+        ToConsole::ZoneUpdate { zone } => (1, zone.id.as_bytes()),
+        ToConsole::ZoneDeleted { zone_id } => (1, zone_id.as_bytes()),
+        ToConsole::MissionUpdate { mission } => (2, mission.id.as_bytes()),
+        ToConsole::MissionDeleted { mission_id } => (2, mission_id.as_bytes()),
+        ToConsole::TaskUpdate { task } => (3, task.id.as_bytes()),
+        ToConsole::RoverUpdate { rover_id, .. } => (4, rover_id.as_bytes()),
+        ToConsole::Snapshot { .. } => return None,
+    };
+    // FNV-1a (Fowler, Noll, Vo): the same on every machine and in every version, as a recording wants it.
+    let bytes = [table].into_iter().chain(id.iter().copied());
+    Some(bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    }))
 }

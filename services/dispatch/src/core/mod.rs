@@ -159,11 +159,15 @@ pub enum Effect {
         conn: ConnId,
         /// JSON.
         text: Arc<str>,
+        /// See [`console::Key`].
+        key: console::Key,
     },
     /// A frame for all consoles.
     Publish {
         /// JSON.
         text: Arc<str>,
+        /// See [`console::Key`].
+        key: console::Key,
     },
 }
 
@@ -236,6 +240,11 @@ impl Core {
     #[must_use]
     pub const fn kept(&self) -> &Ledger {
         &self.kept
+    }
+
+    /// Rovers with a socket that has registered, and their tasks.
+    pub fn connected(&self) -> impl Iterator<Item = (&String, Option<Uuid>)> {
+        self.fleet.connected().map(|rover| (rover, self.kept.held_by(rover).map(|row| row.id())))
     }
 
     /// Takes one command. `now` is never before that of an earlier call.

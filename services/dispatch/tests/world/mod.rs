@@ -222,7 +222,7 @@ impl World {
                 }
             }
             Effect::Close(conn, ..) => self.closed.push(conn),
-            Effect::Publish { text } => {
+            Effect::Publish { text, .. } => {
                 let frame: Value = serde_json::from_str(&text).unwrap();
                 if frame["type"] == "task_update" {
                     let told: Task = serde_json::from_value(frame["task"].clone()).unwrap();

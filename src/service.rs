@@ -1,6 +1,7 @@
 //! The services: which there are, and how each is started. They share a clock, a tap and a stop.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -132,10 +133,11 @@ impl Shared<'_> {
         Ok(Machine { handle, runner, store: None })
     }
 
-    /// Opens the database; its folder is made when it is a file that isn't there.
+    /// Opens the database; the data folder is made when it is a file in there.
     fn open_store(&self) -> Result<(keeper::Link, keeper::Desk), Error> {
         let store = dispatch::store::connect(&self.args.database, &self.args.data)?;
-        if self.args.database.starts_with("sqlite:") {
+        let file = self.args.database.strip_prefix("sqlite:").filter(|file| *file != ":memory:");
+        if file.is_some_and(|file| Path::new(file).is_relative()) {
             let data = &self.args.data;
             std::fs::create_dir_all(data).map_err(Error::file("create", data))?;
         }

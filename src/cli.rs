@@ -8,6 +8,9 @@ use rtk_reader::source::Rate;
 
 use crate::error::EXIT_CODES;
 
+mod replay;
+pub use replay::{MessageFormat, Replay};
+
 /// The base of a rover fleet: an RTK base receiver's status and corrections, recorded and replayed to the bit.
 #[derive(Debug, Parser)]
 #[command(name = "depot", version, after_long_help = EXIT_CODES, after_help = "--help lists the exit codes.")]
@@ -125,15 +128,6 @@ pub struct Demo {
     pub for_: Option<std::time::Duration>,
     #[command(flatten)]
     pub up: Up,
-}
-
-/// `replay`.
-#[derive(Debug, Args)]
-#[command(after_long_help = EXIT_CODES)]
-pub struct Replay {
-    /// Recordings made with --record
-    #[arg(required = true, value_name = "FILE")]
-    pub files: Vec<PathBuf>,
 }
 
 /// `gnss`.

@@ -12,7 +12,7 @@ Exit codes:
     1  something failed: reading, writing, the network
     2  usage: a flag, a value, a configuration key
     3  the input is damaged or cut off; what could be read was used
-    4  no such file, port or receiver, or more than one where one was meant
+    4  no such file, port or receiver, nothing selected, or more than one where one was meant
     5  not permitted to open the port or the file
     6  not deterministic: two replays of one recording differ
     7  the port is held by another program
@@ -42,6 +42,17 @@ pub enum Error {
     /// A recording could not be replayed.
     #[error(transparent)]
     Replay(#[from] replay::player::ReplayError),
+    /// Rules of volatile values can't be used.
+    #[error(transparent)]
+    Rules(#[from] replay::volatile::RulesError),
+    /// Paths or patterns of recordings can't be used.
+    #[error(transparent)]
+    Select(#[from] replay::select::SelectError),
+    /// No recording below any of the paths.
+    #[error(
+        "no session is selected: no *.mcap is there; name a recording, a folder of them or a quoted pattern"
+    )]
+    NothingSelected,
     /// A file could not be read or written.
     #[error("could not {action} {path}: {source}{}", advice(action, source))]
     File {
@@ -113,7 +124,10 @@ impl Error {
         match self {
             Self::Usage(error) if !error.use_stderr() => 0,
             Self::Usage(_) | Self::Settings(_) | Self::Spec(_) | Self::Scenario(_) | Self::Origin(_) => 2,
-            Self::Feed(FeedError::Url { .. }) => 2,
+            Self::Feed(FeedError::Url { .. }) | Self::Rules(_) => 2,
+            Self::Select(replay::select::SelectError::Io { .. }) => 1,
+            Self::Select(_) => 2,
+            Self::NothingSelected => 4,
             Self::File { action: "read", source, .. } => match source.kind() {
                 ErrorKind::NotFound => 4,
                 ErrorKind::PermissionDenied => 5,
@@ -128,7 +142,7 @@ impl Error {
             | Self::Recording(_) => 1,
             Self::NotGnss { .. } => 9,
             Self::Source(error) => source_code(error),
-            Self::Replay(error) => replay_code(error),
+            Self::Replay(error) => error.exit_code(),
         }
     }
 
@@ -152,16 +166,6 @@ fn advice(action: &str, error: &std::io::Error) -> &'static str {
         ("read", ErrorKind::PermissionDenied) => "; ask its owner for the right to read it",
         ("create" | "replace", _) => "; choose a folder that exists and can be written",
         _ => "",
-    }
-}
-
-fn replay_code(error: &replay::player::ReplayError) -> u8 {
-    use replay::{player::ReplayError, session::OpenError};
-    match error {
-        ReplayError::Open(OpenError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => 4,
-        ReplayError::Open(OpenError::Io { source, .. }) if source.kind() == ErrorKind::PermissionDenied => 5,
-        ReplayError::Open(OpenError::Newer { .. }) => 10,
-        _ => error.exit_code(),
     }
 }
 

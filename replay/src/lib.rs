@@ -10,17 +10,25 @@
 //! - [`report`]: what a person is told about it, and the exit code.
 //! - [`mod@format`]: how events lie in the file. [`machines`]: which machine plays which service.
 
+pub mod compare;
 pub mod diff;
 pub mod format;
+pub mod junit;
 pub mod machines;
+pub mod message;
 pub mod player;
 pub mod recorder;
 pub mod report;
+pub mod select;
 pub mod session;
+pub mod suite;
+pub mod volatile;
 pub mod writer;
 
+mod finding;
 mod frame;
 mod hot;
 mod lane;
 mod records;
 mod schema;
+mod tardy;

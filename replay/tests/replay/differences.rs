@@ -34,7 +34,7 @@ fn a_changed_answer_is_shown_with_its_place_and_history() {
         +0.363 s  #44  session  connection 3 pinged
         +0.365 s  #45  in ws    connection 3 text 3
     recorded by depot 0.0.9, replayed by 0.1.0
-    If the new behaviour is wanted, record the session again; if not, the frames above lead to the change that broke it.
+    If the new behaviour is wanted, accept it with --update; if not, the frames above lead to the change that broke it.
     "#);
     assert!(text.contains("40 inputs, 28 outputs, 0.7 s in "), "{text}");
 }

@@ -371,9 +371,7 @@ impl Lane {
     }
 
     fn panicked(&mut self, panic: &(dyn Any + Send), peer: Option<Peer>, tally: &mut Tally) {
-        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-        let found = Some(diff::short(&text.unwrap_or_else(|| "the machine panicked".to_owned())));
+        let found = Some(said(panic));
         let mismatch = Mismatch { path: "$".to_owned(), expected: None, found };
         if tally.wants(DifferenceKind::Panicked, self.next_seq) {
             tally.keep(self.finding(DifferenceKind::Panicked, peer, mismatch, None));
@@ -436,4 +434,11 @@ impl Lane {
 fn reuse<T>(mut list: Vec<T>) -> Vec<T> {
     list.clear();
     list
+}
+
+/// A panic's text.
+pub fn said(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    diff::short(&text.unwrap_or_else(|| "the machine panicked".to_owned()))
 }

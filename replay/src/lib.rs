@@ -19,9 +19,11 @@ pub mod message;
 pub mod player;
 pub mod recorder;
 pub mod report;
+pub mod review;
 pub mod select;
 pub mod session;
 pub mod suite;
+pub mod update;
 pub mod volatile;
 pub mod writer;
 

@@ -66,7 +66,7 @@ pub fn sessions(paths: &[PathBuf]) -> Result<Vec<Selected>, SelectError> {
         };
         let text = path.to_string_lossy();
         if path.is_dir() {
-            walk(path, 0, &mut |file| take(file, path))?;
+            walk(path, EXTENSION, 0, &mut |file| take(file, path))?;
         } else if path.exists() || !text.contains(['*', '?', '[']) {
             take(path.clone(), path)?;
         } else {
@@ -81,13 +81,39 @@ pub fn sessions(paths: &[PathBuf]) -> Result<Vec<Selected>, SelectError> {
                     source: error.into(),
                 })?;
                 if found.is_dir() {
-                    walk(&found, 0, &mut |file| take(file, &top))?;
+                    walk(&found, EXTENSION, 0, &mut |file| take(file, &top))?;
                 } else {
                     take(found, &top)?;
                 }
             }
         }
     }
+    Ok(all)
+}
+
+/// The sessions below the paths for which a new version is proposed, in order, each once. A session that is
+/// named is meant if something is proposed for it.
+///
+/// # Errors
+/// See [`SelectError`].
+pub fn pending(paths: &[PathBuf]) -> Result<Vec<PathBuf>, SelectError> {
+    let mut all = Vec::new();
+    let session = |proposed: PathBuf| proposed.with_extension("");
+    for path in paths {
+        if path.is_dir() {
+            walk(path, crate::update::PROPOSED, 0, &mut |proposed| {
+                let session = session(proposed);
+                all.extend(session.extension().is_some_and(|found| found == EXTENSION).then_some(session));
+                Ok(())
+            })?;
+        } else if path.extension().is_some_and(|found| found == crate::update::PROPOSED) && path.is_file() {
+            all.push(session(path.clone()));
+        } else if crate::update::proposed(path).is_file() {
+            all.push(path.clone());
+        }
+    }
+    let mut seen = BTreeSet::new();
+    all.retain(|path| seen.insert(path.clone()));
     Ok(all)
 }
 
@@ -99,6 +125,7 @@ fn fixed(path: &Path) -> PathBuf {
 
 fn walk(
     folder: &Path,
+    extension: &str,
     depth: usize,
     take: &mut dyn FnMut(PathBuf) -> Result<(), SelectError>,
 ) -> Result<(), SelectError> {
@@ -110,8 +137,8 @@ fn walk(
         let (path, kind) = (entry.path(), entry.file_type().map_err(error)?);
         // A link to a folder may lead back here.
         if kind.is_dir() && depth < MAX_DEPTH {
-            walk(&path, depth + 1, take)?;
-        } else if path.extension().is_some_and(|extension| extension == EXTENSION) && path.is_file() {
+            walk(&path, extension, depth + 1, take)?;
+        } else if path.extension().is_some_and(|found| found == extension) && path.is_file() {
             take(path)?;
         }
     }
@@ -197,6 +224,12 @@ mod tests {
         assert_eq!(names(folder, &["[1].mcap"]), ["[1].mcap in [1].mcap"]);
         assert_eq!(names(folder, &["gone.mcap"]), ["gone.mcap in gone.mcap"]);
         assert_eq!(names(folder, &["gone*.mcap", "a/notes.txt"]), ["a/notes.txt in a/notes.txt"]);
+        std::fs::write(folder.join("a/notes.new"), "").unwrap();
+        let pending = |path: &str| pending(&[folder.join(path)]).unwrap();
+        assert_eq!(pending("a"), [folder.join("a/x.mcap")]);
+        assert_eq!(pending("a/x.mcap"), [folder.join("a/x.mcap")]);
+        assert_eq!(pending("a/x.mcap.new"), [folder.join("a/x.mcap")]);
+        assert_eq!(pending("a/2.mcap"), Vec::<PathBuf>::new());
         let error = sessions(&[folder.join("a/***")]).unwrap_err().to_string();
         assert!(error.contains("can't be read: "), "{error}");
     }

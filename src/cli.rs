@@ -9,7 +9,7 @@ use rtk_reader::source::Rate;
 use crate::error::EXIT_CODES;
 
 mod replay;
-pub use replay::{MessageFormat, Replay};
+pub use replay::{MessageFormat, Replay, Review, Update};
 
 /// The base of a rover fleet: an RTK base receiver's status and corrections, recorded and replayed to the bit.
 #[derive(Debug, Parser)]
@@ -37,6 +37,9 @@ pub enum Command {
     Demo(Demo),
     /// Replay recordings and compare every output, to the bit
     Replay(Replay),
+    /// Work with recordings
+    #[command(subcommand)]
+    Session(Session),
     /// Work with a receiver or a capture of one
     #[command(subcommand)]
     Gnss(Gnss),
@@ -128,6 +131,13 @@ pub struct Demo {
     pub for_: Option<std::time::Duration>,
     #[command(flatten)]
     pub up: Up,
+}
+
+/// `session`.
+#[derive(Debug, Subcommand)]
+pub enum Session {
+    /// Go through what `depot replay --update=new` proposes: accept, reject or skip each session
+    Review(Review),
 }
 
 /// `gnss`.

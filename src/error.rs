@@ -3,6 +3,8 @@
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
+use replay::update::UpdateError;
+
 use crate::commands::gnss::feed::FeedError;
 
 /// The exit codes of `depot`, as `--help` prints them.
@@ -53,6 +55,26 @@ pub enum Error {
         "no session is selected: no *.mcap is there; name a recording, a folder of them or a quoted pattern"
     )]
     NothingSelected,
+    /// New behaviour could not be taken into a session.
+    #[error(transparent)]
+    Update(#[from] UpdateError),
+    /// A review broke off.
+    #[error(transparent)]
+    Review(#[from] replay::review::ReviewError),
+    /// What a CI accepts nobody has looked at.
+    #[error("{what} is not for a CI (the variable CI is set); run it where a person looks at it")]
+    NotInCi {
+        /// `--update`, `a review`.
+        what: &'static str,
+    },
+    /// Nobody is there to answer.
+    #[error(
+        "a review asks questions, and standard input is no terminal; run it in one ({pending} pending), or accept all with depot replay --update"
+    )]
+    NoTerminal {
+        /// Sessions to review.
+        pending: usize,
+    },
     /// A file could not be read or written.
     #[error("could not {action} {path}: {source}{}", advice(action, source))]
     File {
@@ -125,6 +147,11 @@ impl Error {
             Self::Usage(error) if !error.use_stderr() => 0,
             Self::Usage(_) | Self::Settings(_) | Self::Spec(_) | Self::Scenario(_) | Self::Origin(_) => 2,
             Self::Feed(FeedError::Url { .. }) | Self::Rules(_) => 2,
+            Self::NotInCi { .. } | Self::NoTerminal { .. } => 2,
+            Self::Update(UpdateError::Lossy { .. }) => 3,
+            Self::Update(UpdateError::NotRepeatable { .. }) => 6,
+            Self::Update(UpdateError::Replay(error)) => error.exit_code(),
+            Self::Update(_) | Self::Review(_) => 1,
             Self::Select(replay::select::SelectError::Io { .. }) => 1,
             Self::Select(_) => 2,
             Self::NothingSelected => 4,

@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 
+use crate::markup::escaped;
 use crate::report::Outcome;
 use crate::suite::{Done, Summary};
 
@@ -64,21 +65,4 @@ impl Junit {
             self.cases
         )
     }
-}
-
-/// As XML text or a quoted value: XML 1.0, section 2.2 allows few control characters, not even escaped.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\n' | '\t' => out.push(c),
-            '\0'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
-    out
 }

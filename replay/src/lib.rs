@@ -13,6 +13,7 @@
 pub mod compare;
 pub mod diff;
 pub mod format;
+pub mod html;
 pub mod junit;
 pub mod machines;
 pub mod message;
@@ -31,6 +32,7 @@ mod finding;
 mod frame;
 mod hot;
 mod lane;
+mod markup;
 mod records;
 mod schema;
 mod tardy;

@@ -1,7 +1,7 @@
 //! What a replay found, for programs: one JSON object per line.
 //!
 //! Every object has `version`, [`VERSION`], and `type`: `difference` (those that are told of a session, before
-//! it), `session` (each session once), `warning`, and as the last line `summary`. New members may come in any
+//! it), `session` (each session once), `note`, `warning`, and as the last line `summary`. New members may come in any
 //! version; one that changes its meaning raises the number.
 
 use serde::Serialize;
@@ -36,6 +36,14 @@ pub fn session(done: &Done) -> String {
         },
     );
     lines
+}
+
+/// A line about something that was done.
+#[must_use]
+pub fn note(text: &str) -> String {
+    let mut line = String::new();
+    push(&mut line, &json!({ "version": VERSION, "type": "note", "text": text }));
+    line
 }
 
 /// A warning's line.

@@ -44,6 +44,34 @@ pub struct Replay {
     /// Write a JUnit XML report, too
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
+    /// Write a page with time lines and differences, too
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Take what the services do now into the sessions that aren't as recorded: `accept` at once, or `new` as
+    /// FILE.new beside them, for `depot session review`
+    #[arg(long, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "accept")]
+    pub update: Option<Update>,
+    /// With --update: in a CI, too, and of recordings that can't be replayed to their end what can
+    #[arg(long, requires = "update")]
+    pub force: bool,
+}
+
+/// `session review`.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXIT_CODES)]
+pub struct Review {
+    /// Sessions, or folders of them
+    #[arg(default_value = ".", value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+}
+
+/// What becomes of new behaviour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Update {
+    /// In the session's place.
+    Accept,
+    /// Beside it.
+    New,
 }
 
 /// How results are told.

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use replay::html::Html;
 use replay::junit::Junit;
 use replay::machines;
 use replay::message;
@@ -10,6 +11,8 @@ use replay::player::Options;
 use replay::report::Report;
 use replay::select::{self, Selected};
 use replay::suite::{self, Done, FailError, Masks, Order, Summary};
+
+mod update;
 
 use super::gnss::{input::progress, print};
 use crate::cli::{MessageFormat, Replay};
@@ -20,6 +23,9 @@ const TOLD_DIFFERENCES: usize = 100;
 
 /// Replays all, whatever became of the others; [`suite::WORST_FIRST`] says whose exit code it is.
 pub fn run(args: &Replay) -> Result<ExitCode, Error> {
+    if args.update.is_some() && !args.force && in_ci() {
+        return Err(Error::NotInCi { what: "--update" });
+    }
     let mut sessions = select::sessions(&args.paths)?;
     if sessions.is_empty() {
         return Err(Error::NothingSelected);
@@ -28,7 +34,14 @@ pub fn run(args: &Replay) -> Result<ExitCode, Error> {
     if let Some(shard) = args.shard {
         sessions.retain(|selected| shard.holds(&selected.path));
     }
-    let mut told = Told { args, named: all > 1, codes: Vec::new(), junit: Junit::default(), only: None };
+    let mut told = Told {
+        args,
+        named: all > 1,
+        codes: Vec::new(),
+        junit: Junit::default(),
+        html: Html::default(),
+        only: None,
+    };
     let mut result = Ok(());
     let summary = replayed(&sessions, &order(args), &mut |done| {
         let previous = std::mem::replace(&mut result, Ok(()));
@@ -39,11 +52,19 @@ pub fn run(args: &Replay) -> Result<ExitCode, Error> {
     if let Some(file) = &args.junit {
         std::fs::write(file, told.junit.document(&summary)).map_err(Error::file("write", file))?;
     }
-    if let Some(error) = told.only {
+    if let Some(file) = &args.html {
+        std::fs::write(file, told.html.document(&summary)).map_err(Error::file("write", file))?;
+    }
+    if let Some(error) = told.only.take() {
         return Err(error);
     }
     told.end(&summary, all, code)?;
     Ok(ExitCode::from(code))
+}
+
+/// Whether this runs where nobody looks; the variable is what all the usual services set.
+pub fn in_ci() -> bool {
+    std::env::var("CI").is_ok_and(|value| !matches!(&*value, "" | "0" | "false"))
 }
 
 /// Replays one file, prints its report, and returns its exit code.
@@ -73,7 +94,10 @@ fn order(args: &Replay) -> Order<'static> {
             (_, true) => Masks::RulesAndDefaults,
             _ => Masks::Rules,
         },
-        tell: if args.message_format == MessageFormat::Json { TOLD_DIFFERENCES } else { 1 },
+        tell: match (args.message_format, &args.html) {
+            (MessageFormat::Human, None) => 1,
+            _ => TOLD_DIFFERENCES,
+        },
         watch: &|_| (),
     }
 }
@@ -95,6 +119,7 @@ struct Told<'a> {
     named: bool,
     codes: Vec<u8>,
     junit: Junit,
+    html: Html,
     /// Why the only session couldn't be replayed.
     only: Option<Error>,
 }
@@ -102,7 +127,42 @@ struct Told<'a> {
 impl Told<'_> {
     fn one(&mut self, done: Done) -> Result<(), Error> {
         self.junit.add(&done);
-        self.codes.push(suite::exit_code(&done.result));
+        if self.args.html.is_some() {
+            self.html.add(&done);
+        }
+        let code = suite::exit_code(&done.result);
+        let updated = match (&done.result, self.args.update) {
+            (Ok(report), Some(how)) => update::session(&done.selected.path, report, how, self.args.force),
+            _ => Ok(None),
+        };
+        let path = done.selected.path.clone();
+        self.result(done)?;
+        match updated {
+            Ok(Some(updated)) => {
+                self.codes.push(if updated.settled { 0 } else { code });
+                self.say(&format!("{}: {}", path.display(), updated.sentence))
+            }
+            Ok(None) => {
+                self.codes.push(code);
+                Ok(())
+            }
+            Err(error) => {
+                self.codes.extend([code, error.code()]);
+                error.tell();
+                Ok(())
+            }
+        }
+    }
+
+    /// Something besides the results.
+    fn say(&self, sentence: &str) -> Result<(), Error> {
+        match self.args.message_format {
+            MessageFormat::Human => print(&format!("{sentence}\n")),
+            MessageFormat::Json => print(&message::note(sentence)),
+        }
+    }
+
+    fn result(&mut self, done: Done) -> Result<(), Error> {
         if self.args.message_format == MessageFormat::Json {
             return print(&message::session(&done));
         }

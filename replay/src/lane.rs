@@ -19,7 +19,7 @@ use crate::volatile::{Breach, Moment};
 /// Outputs of one input that are kept for the comparison once one has differed, of the recorded and of those
 /// that came; the rest counts as missing, and as extra.
 const MAX_UNMATCHED: usize = 4_096;
-/// Requests whose answers are waited for, to know what they answer; beyond it an answer is just `http`.
+/// Requests that are remembered, to know what an answer answers; that of an older one is just `http`.
 const MAX_REQUESTS: usize = 4_096;
 
 pub struct Lane {
@@ -415,9 +415,11 @@ impl Lane {
     fn remember(&mut self, input: &Input, tally: &Tally) {
         if let Input::Http { id, method, path, .. } = input
             && tally.checker.is_some()
-            && self.requests.len() < MAX_REQUESTS
         {
             self.requests.insert(*id, format!("{method} {path}"));
+            if self.requests.len() > MAX_REQUESTS {
+                self.requests.pop_first();
+            }
         }
     }
 

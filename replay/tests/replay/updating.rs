@@ -61,7 +61,10 @@ fn what_differs_is_accepted_and_inputs_stay() {
             };
             events(session).into_iter().filter_map(kept).collect::<Vec<_>>()
         };
-        assert_eq!(outputs(&back), outputs(&original), "{fault:?}");
+        // A wake-up later than the machine asks for is taken for that of a busy shell.
+        if fault != Fault::Later {
+            assert_eq!(outputs(&back), outputs(&original), "{fault:?}");
+        }
     }
 }
 

@@ -90,8 +90,7 @@ pub struct Finding {
     pub whole: Option<Whole>,
 }
 
-/// Both outputs or states, not only the place where they part; each as long as
-/// [`crate::frame::MAX_WHOLE_CHARS`] at most.
+/// Both outputs or states, not only the place where they part; of each 20,000 characters at most.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Whole {
     /// None if there was none.

@@ -2,7 +2,7 @@
 //!
 //! For each session a time line with a row for each connection, and its differences: recorded and found side by
 //! side, what led to it, and the receiver's status at that moment. However large the sessions are, the file is
-//! bounded: a time line has [`timeline::COLUMNS`] columns, and what isn't shown is said.
+//! bounded: a time line has a fixed number of columns, and what isn't shown is said.
 
 use std::fmt::Write as _;
 

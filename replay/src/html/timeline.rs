@@ -9,7 +9,7 @@ use kit::tap::Body;
 
 use crate::frame::{Peer, input_peer, output_peer};
 use crate::markup::escaped;
-use crate::report::Difference;
+use crate::report::{Difference, counted};
 use crate::session::Session;
 
 /// Events that fall into one of these are one tick.
@@ -140,8 +140,8 @@ impl Timeline {
         put(
             &mut svg,
             format_args!(
-                "</svg><figcaption>{} events; inputs above the line, outputs below, differences as triangles that lead to them. A tick is all events of {:.2} s.</figcaption></figure>\n",
-                self.events,
+                "</svg><figcaption>{}; inputs above the line, outputs below, differences as triangles that lead to them. A tick is all events of {:.2} s.</figcaption></figure>\n",
+                counted(self.events, "event"),
                 seconds / COLUMNS as f64
             ),
         );

@@ -4,5 +4,6 @@ mod cli;
 mod discovery;
 mod house;
 mod recording;
+mod replaying;
 mod sessions;
 mod support;

@@ -2,7 +2,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, mpsc::channel},
+    sync::{
+        Arc, Mutex,
+        mpsc::{Sender, channel},
+    },
     time::{Duration, Instant},
 };
 
@@ -14,8 +17,14 @@ use dispatch::{
         sqlite::Sqlite,
     },
 };
-use kit::{machine::StoreEvent, runner::Keeper};
+use kit::{
+    clock::Clock,
+    machine::{Input, Machine, Output, StoreEvent, Timestamp},
+    runner::{Keeper, Runner, RunnerLimits, StartParts},
+    tap::Tap,
+};
 use tempfile::tempdir;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     conformance::day,
@@ -197,6 +206,66 @@ fn a_commit_from_before_a_loss_is_not_carried_out_after_it() {
     drop(link);
     thread.join().unwrap();
     assert_eq!(*kept_by_store.lock().unwrap(), [2]);
+}
+
+/// Commits once when its store is opened, and once more when it hears that it is lost, as one that had just
+/// decided to would.
+struct Eager {
+    told: Sender<StoreEvent>,
+    batch: u64,
+}
+
+impl Machine for Eager {
+    fn handle(&mut self, _now: Timestamp, input: Input, out: &mut Vec<Output>) {
+        let Input::Store { event } = input else { return };
+        if matches!(event, StoreEvent::Opened { .. } | StoreEvent::Lost { .. }) {
+            self.batch += 1;
+            out.push(Output::Commit { batch: self.batch, changes: "[]".to_owned() });
+        }
+        // The test may have ended.
+        let _ = self.told.send(event);
+    }
+
+    fn next_timeout(&self) -> Option<Timestamp> {
+        None
+    }
+
+    fn handle_timeout(&mut self, _now: Timestamp, _out: &mut Vec<Output>) {}
+
+    fn state(&self) -> serde_json::Value {
+        serde_json::Value::Null
+    }
+}
+
+/// The same with kit's runner between them, and that both end together.
+#[tokio::test]
+async fn a_runner_and_a_keeper_agree_on_what_was_before() {
+    let checks = (0..20).map(|_| CheckError::Lost(why()));
+    let store = Scripted { checks: queue(checks), ..Scripted::default() };
+    let kept_by_store = Arc::clone(&store.kept);
+    let (link, desk) = start(Box::new(store), Pace { check: Duration::from_millis(5), ..QUICK }).unwrap();
+    let (told, heard) = channel();
+    let (stop, limits) = (CancellationToken::new(), RunnerLimits::default());
+    let parts = StartParts { version: String::new(), seed: 0, config: serde_json::Value::Null };
+    let machine = Box::new(Eager { told, batch: 0 });
+    let (handle, runner) =
+        Runner::spawn(machine, Box::new(link), parts, Tap::off(), Clock::start(), limits, stop.clone());
+    let thread = desk.tell(move |event| handle.store_blocking(event));
+    let kept = tokio::task::spawn_blocking(move || {
+        let events = std::iter::from_fn(|| heard.recv_timeout(Duration::from_secs(20)).ok());
+        let committed = events.filter_map(|event| match event {
+            StoreEvent::Committed { batch, error: None } => Some(batch),
+            StoreEvent::Committed { .. } => panic!("{event:?}"),
+            _ => None,
+        });
+        committed.take(21).collect::<Vec<u64>>()
+    });
+    let kept = kept.await.unwrap();
+    stop.cancel();
+    runner.await.unwrap();
+    tokio::task::spawn_blocking(|| thread.join().unwrap()).await.unwrap();
+    assert_eq!(kept, (1..=41).step_by(2).collect::<Vec<u64>>(), "every second one was from before a loss");
+    assert_eq!(*kept_by_store.lock().unwrap(), kept);
 }
 
 #[test]

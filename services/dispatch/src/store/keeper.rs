@@ -93,8 +93,8 @@ impl Desk {
     }
 }
 
-/// Gives the store a thread and tries to open it, once. A store that can be waited for is tried again from then
-/// on.
+/// Gives the store a thread and waits until it has tried to open it, once. A store that can be waited for is tried
+/// again from then on.
 ///
 /// # Errors
 /// It can't be used: another process has it, or can't ever be.

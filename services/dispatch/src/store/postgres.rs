@@ -19,18 +19,18 @@ use tokio::{
 use tokio_postgres::{
     Config,
     config::{Host, SslMode},
-    error::{Severity, SqlState},
+    error::{DbError, Severity, SqlState},
 };
 
 use self::session::Session;
-use super::{CheckError, CommitError, OpenError, Store, StoreError};
+use super::{CheckError, CommitError, OpenError, Store, StoreError, row::Written};
 use crate::core::ledger::Change;
 
 /// A server that can't be connected to in this time is away.
 pub const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 /// A server that takes longer for a word that costs it nothing is away, and its connection is given up.
 pub const CHECK_WITHIN: Duration = Duration::from_secs(2);
-/// The same for each of a commit's two round trips.
+/// The same for each of a commit's two round trips, and a second more for every megabyte.
 pub const COMMIT_WITHIN: Duration = Duration::from_secs(10);
 /// The same for migrations, and for reading everything there is.
 pub const LOAD_WITHIN: Duration = Duration::from_secs(60);
@@ -171,7 +171,9 @@ impl Postgres {
             return Err(CommitError::Away(StoreError::Closed { name: self.name.clone() }));
         };
         let written = session::written(changes).map_err(CommitError::Refused)?;
-        let led = match self.within(COMMIT_WITHIN, session.write(self.term, batch, &written)).await {
+        let megabytes = written.iter().map(Written::bytes).sum::<usize>() / 1_000_000;
+        let limit = COMMIT_WITHIN + Duration::from_secs(megabytes as u64);
+        let led = match self.within(limit, session.write(self.term, batch, &written)).await {
             Ok(Ok(led)) => Ok(led),
             // The database would have kept it.
             Ok(Err(guard)) => Err(CommitError::Refused(guard)),
@@ -342,7 +344,7 @@ fn is_refusal(error: &StoreError) -> bool {
 fn is_over(error: &StoreError) -> bool {
     match error {
         StoreError::Postgres { cause, .. } => {
-            let severity = cause.as_db_error().map(|said| said.parsed_severity());
+            let severity = cause.as_db_error().map(DbError::parsed_severity);
             severity != Some(Some(Severity::Error))
         }
         StoreError::Silent { .. } | StoreError::Closed { .. } | StoreError::Connect { .. } => true,

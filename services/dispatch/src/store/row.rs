@@ -127,6 +127,13 @@ impl Written {
         Ok(Self { statement, values, guard })
     }
 
+    /// Of its texts.
+    pub(super) fn bytes(&self) -> usize {
+        let texts =
+            self.values.iter().map(|value| if let Value::Text(text) = value { text.len() } else { 0 });
+        texts.sum()
+    }
+
     /// Whether so many changed rows are right.
     pub(super) fn changed(&self, rows: u64) -> Result<(), StoreError> {
         match &self.guard {

@@ -197,3 +197,39 @@ impl Columns for Row<'_> {
         Ok(self.get(column)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::ledger::KeptAnswer;
+
+    fn answer(key: &str, bytes: usize) -> Change {
+        let (key, request, body) = (key.to_owned(), String::new(), "x".repeat(bytes));
+        Change::Answer(KeptAnswer { key, request, status: 201, body, at_ms: 0 }.into())
+    }
+
+    /// SQLite's own limit gives the very error that a full disk does.
+    #[test]
+    fn a_full_disk_keeps_nothing_and_is_noticed_when_it_has_room_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Sqlite::new(&folder.path().join("full.db"));
+        store.open().unwrap();
+        let limit = |store: &Sqlite, pages: u32| {
+            store.connection.as_ref().unwrap().pragma_update(None, "max_page_count", pages).unwrap();
+        };
+        store.commit(1, &[answer("before", 1_000)]).unwrap();
+        limit(&store, 1);
+        let error = store.commit(2, &[answer("small", 1), answer("large", 1_000_000)]).unwrap_err();
+        assert!(matches!(error, CommitError::Away(_)), "{error:?}");
+        assert!(matches!(store.resume(), Err(CheckError::Away(_))), "a probe that fits nowhere");
+        limit(&store, 1_000_000);
+        assert_eq!(store.resume().unwrap(), 1, "the last that was kept");
+        store.commit(3, &[answer("after", 1_000_000)]).unwrap();
+        let held = store.open().unwrap();
+        let keys: Vec<&str> = held
+            .iter()
+            .filter_map(|change| if let Change::Answer(row) = change { Some(row.key.as_str()) } else { None })
+            .collect();
+        assert_eq!(keys, ["after", "before"]);
+    }
+}

@@ -64,7 +64,10 @@ fn one_leads_and_a_second_stands_by() {
     let database = server.database();
     let mut first = database.store();
     first.open().unwrap();
-    let mut second = database.store();
+    // By another way, to the same database.
+    let folder = database.run("SHOW unix_socket_directories").unwrap();
+    let url = format!("postgres://depot@/{}?host={folder}&port={}", database.name, server.port);
+    let mut second = Postgres::new(&url).unwrap();
     assert!(matches!(second.open(), Err(OpenError::Held(StoreError::StandBy { .. }))));
     first.commit(1, &day().store[..1]).unwrap();
     drop(first);

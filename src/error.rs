@@ -12,7 +12,7 @@ Exit codes:
     1  something failed: reading, writing, the network
     2  usage: a flag, a value, a configuration key
     3  the input is damaged or cut off; what could be read was used
-    4  no such file, port or receiver, or more than one where one was meant
+    4  no such file, port or receiver, or more than one where one was meant; nothing in it to replay
     5  not permitted to open the port or the file
     6  not deterministic: two replays of one recording differ
     7  the port is held by another program
@@ -66,6 +66,32 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// An address of the proxy could not be listened on.
+    #[error("could not listen on {address}: {source}; name another with --listen, port 0 for any free one")]
+    ListenProxy {
+        /// Address and port.
+        address: std::net::SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// `--listen`, `--to` and `--name` don't go together.
+    #[error(
+        "{listen} --listen, {to} --to and {name} --name were given; each --listen has one --to, and all have a --name or none"
+    )]
+    Pairs {
+        /// How many.
+        listen: usize,
+        /// How many.
+        to: usize,
+        /// How many.
+        name: usize,
+    },
+    /// Two listeners of one name could not be told apart in the recording.
+    #[error("two listeners are called {name}; give each a --name of its own")]
+    SameName {
+        /// The name.
+        name: String,
+    },
     /// No frame in the whole input.
     #[error("{path} is not a GNSS stream: no NMEA, UBX or RTCM 3 frame in its {bytes} bytes")]
     NotGnss {
@@ -113,7 +139,7 @@ impl Error {
         match self {
             Self::Usage(error) if !error.use_stderr() => 0,
             Self::Usage(_) | Self::Settings(_) | Self::Spec(_) | Self::Scenario(_) | Self::Origin(_) => 2,
-            Self::Feed(FeedError::Url { .. }) => 2,
+            Self::Feed(FeedError::Url { .. }) | Self::Pairs { .. } | Self::SameName { .. } => 2,
             Self::File { action: "read", source, .. } => match source.kind() {
                 ErrorKind::NotFound => 4,
                 ErrorKind::PermissionDenied => 5,
@@ -121,6 +147,7 @@ impl Error {
             },
             Self::File { .. }
             | Self::Listen { .. }
+            | Self::ListenProxy { .. }
             | Self::Service { .. }
             | Self::Start(_)
             | Self::Feed(_)

@@ -8,12 +8,14 @@
 //! - [`player`]: builds each recorded service's machine again, feeds it what it was fed, at the recorded
 //!   times, and compares what comes out; twice, because a machine that isn't deterministic proves nothing.
 //! - [`report`]: what a person is told about it, and the exit code.
+//! - [`proxy`]: records services that aren't ours, from between them and their clients.
 //! - [`mod@format`]: how events lie in the file. [`machines`]: which machine plays which service.
 
 pub mod diff;
 pub mod format;
 pub mod machines;
 pub mod player;
+pub mod proxy;
 pub mod recorder;
 pub mod report;
 pub mod session;

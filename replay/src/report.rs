@@ -12,7 +12,7 @@ use crate::session::Problem;
 
 /// Exit code: the tool itself failed; see [`crate::player::ReplayError::exit_code`].
 pub const TOOL_ERROR: u8 = 1;
-/// Exit code: there is no such file.
+/// Exit code: there is no such file, or nothing in it to replay.
 pub const NOT_FOUND: u8 = 4;
 /// Exit code: the file is something else than a recording.
 pub const NOT_A_RECORDING: u8 = 9;

@@ -3,6 +3,7 @@
 mod config;
 mod demo;
 pub mod gnss;
+mod record;
 mod replay;
 mod up;
 
@@ -21,6 +22,7 @@ pub fn run(loaded: Loaded) -> Result<ExitCode, Error> {
         Command::Serve(Serve::GpsStatus(args)) => block_on(up::run(args, &[Service::GpsStatus], None)),
         Command::Serve(Serve::Discovery(args)) => block_on(up::run(args, &[Service::Discovery], None)),
         Command::Demo(args) => demo::run(args),
+        Command::Record(args) => block_on(record::run(args)),
         Command::Replay(args) => replay::run(&args),
         Command::Gnss(Gnss::Ports(args)) => gnss::ports::run(&args),
         Command::Gnss(Gnss::Decode(args)) => gnss::decode::run(&args),

@@ -2,13 +2,12 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use kit::clock::Clock;
 use kit::machine::{ConnId, Timestamp};
 use kit::proxied::{End, ProxyEvent, Side, Stage};
-use kit::tap::{Body, Tap};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
@@ -16,6 +15,7 @@ use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::batch::Batch;
 use super::conversation::{Conversation, Rules};
 use super::{Options, Target};
 
@@ -32,7 +32,9 @@ pub struct Way {
     pub target: Target,
     pub rules: Rules,
     pub options: Options,
-    pub tap: Tap,
+    pub batch: Arc<Batch>,
+    /// This listener's number in the batch.
+    pub listener: usize,
     pub clock: Clock,
     pub stop: CancellationToken,
 }
@@ -339,13 +341,13 @@ impl Talk<'_> {
     }
 
     fn flush(&self, state: &mut State, at: Timestamp) {
-        for event in state.events.drain(..) {
-            self.way.tap.record(at, Body::Proxy(event));
+        if !state.events.is_empty() {
+            self.way.batch.record(self.way.listener, at, state.events.drain(..));
         }
     }
 
     fn tell(&self, event: ProxyEvent) {
-        self.way.tap.record(self.way.clock.now(), Body::Proxy(event));
+        self.way.batch.record(self.way.listener, self.way.clock.now(), std::iter::once(event));
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

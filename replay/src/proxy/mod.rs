@@ -14,6 +14,7 @@
 //! - Memory is bounded: a connection holds one buffer, one piece of a frame and one head for each direction,
 //!   and whoever reads nothing isn't read for.
 
+mod batch;
 mod body;
 mod connection;
 mod conversation;
@@ -28,15 +29,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use kit::clock::Clock;
 use kit::proxied::ProxyEvent;
-use kit::tap::{Body, Tap};
+use kit::tap::Tap;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use batch::Batch;
+use connection::Way;
 use conversation::Rules;
 use mask::Masks;
 pub use target::{Target, TargetError};
@@ -99,40 +103,45 @@ pub async fn serve(
     let tasks = TaskTracker::new();
     let places = Arc::new(Semaphore::new(options.max_connections));
     let conns = Arc::new(AtomicU64::new(1));
+    let batch = Arc::new(Batch::new(listeners.iter().map(|listener| tap.of(listener.name)).collect()));
+    drop(tap);
     let accepting: Vec<_> = listeners
         .into_iter()
-        .map(|listener| {
-            let tap = tap.of(listener.name);
-            let listen =
-                listener.socket.local_addr().map_or_else(|_| "?".into(), |address| address.to_string());
-            let upstream = listener.target.to_string();
-            tap.record(clock.now(), Body::Proxy(ProxyEvent::Listening { listen, upstream }));
+        .enumerate()
+        .map(|(number, Listener { socket, target, .. })| {
+            let listen = socket.local_addr().map_or_else(|_| "?".into(), |address| address.to_string());
+            let upstream = target.to_string();
+            batch.record(number, clock.now(), std::iter::once(ProxyEvent::Listening { listen, upstream }));
             let rules = Rules {
                 masks: options.masks.clone(),
-                prefix: listener.target.prefix.clone(),
+                prefix: target.prefix.clone(),
                 keep_extensions: options.keep_extensions,
             };
-            let (target, stop, options) = (listener.target, stop.clone(), options.clone());
-            let way = Arc::new(connection::Way { target, rules, options, tap, clock, stop });
-            tokio::spawn(accept(listener.socket, way, conns.clone(), places.clone(), tasks.clone()))
+            let (batch, stop, options) = (batch.clone(), stop.clone(), options.clone());
+            let way = Arc::new(Way { target, rules, options, batch, listener: number, clock, stop });
+            accept(socket, way, conns.clone(), places.clone(), tasks.clone())
         })
         .collect();
-    drop(tap);
-    for task in accepting {
-        if let Err(error) = task.await {
-            tracing::error!(%error, "a listener of the proxy failed");
-        }
+    tokio::select! {
+        _ = join_all(accepting) => {}
+        () = batch.run() => {}
     }
     tasks.close();
     // Each ends by itself in the time it is given; a little more is for the last writes.
-    if timeout(options.shutdown.saturating_add(connection::LAST_WORDS), tasks.wait()).await.is_err() {
+    let ended = timeout(options.shutdown.saturating_add(connection::LAST_WORDS), tasks.wait());
+    let in_time = tokio::select! {
+        ended = ended => ended.is_ok(),
+        () = batch.run() => true,
+    };
+    if !in_time {
         tracing::warn!(left = tasks.len(), "connections did not end in time and are dropped");
     }
+    batch.flush();
 }
 
 async fn accept(
     socket: TcpListener,
-    way: Arc<connection::Way>,
+    way: Arc<Way>,
     conns: Arc<AtomicU64>,
     places: Arc<Semaphore>,
     tasks: TaskTracker,

@@ -204,7 +204,7 @@ fn what_names_no_source() {
 fn an_unknown_key() {
     let folder = Folder::with("depot.toml", b"gnss = 'scenario'\nbuad = 9600\n");
     let said = folder.refused(&up(&["--config", "depot.toml"]), &[]);
-    assert_snapshot!(said, @"2: depot: the configuration depot.toml has an unknown key buad; the keys are allow-origin, baud, data, discovery-port, for, gnss, gps-status-port, host, log, max-connections, no-poll, once, rate, ready-file, record, seed, sessions-dir, shutdown-s, to");
+    assert_snapshot!(said, @"2: depot: the configuration depot.toml has an unknown key buad; the keys are allow-origin, baud, data, discovery-port, for, gnss, gps-status-port, host, keep-extensions, limit-answer-s, limit-connect-s, limit-connections, log, max-connections, no-mask, no-poll, once, rate, ready-file, record, seed, sessions-dir, shutdown-s, to, unmask");
 }
 
 #[test]

@@ -191,7 +191,7 @@ pub enum ProxyEvent {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Payload {
-    /// Of a kind that is text, and valid UTF-8.
+    /// Valid UTF-8, and not known to be binary.
     Text(String),
     /// Base64 in a recording.
     Bytes(

@@ -8,7 +8,9 @@ use rtk_reader::source::Rate;
 
 use crate::error::EXIT_CODES;
 
+mod record;
 mod replay;
+pub use record::RecordProxy;
 pub use replay::{MessageFormat, Replay, Review, Update};
 
 /// The base of a rover fleet: an RTK base receiver's status and corrections, recorded and replayed to the bit.
@@ -35,6 +37,8 @@ pub enum Command {
     Serve(Serve),
     /// Run the depot on a made-up base receiver, record it, and at the end replay the recording
     Demo(Demo),
+    /// Record what goes between clients and WebSocket or HTTP services that aren't the depot's, from between them
+    Record(RecordProxy),
     /// Replay recordings and compare every output, to the bit
     Replay(Replay),
     /// Work with recordings
@@ -263,6 +267,7 @@ fn parse_rate(text: &str) -> Result<Rate, String> {
     }
 }
 
+/// A name is part of the recording's topics.
 fn parse_duration(text: &str) -> Result<std::time::Duration, String> {
     let says = "a time is a number and s, m or h, as 30s";
     let split = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());

@@ -99,6 +99,32 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// An address of the proxy could not be listened on.
+    #[error("could not listen on {address}: {source}; name another with --listen, port 0 for any free one")]
+    ListenProxy {
+        /// Address and port.
+        address: std::net::SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// `--listen`, `--to` and `--name` don't go together.
+    #[error(
+        "{listen} --listen, {to} --to and {name} --name were given; each --listen has one --to, and all have a --name or none"
+    )]
+    Pairs {
+        /// How many.
+        listen: usize,
+        /// How many.
+        to: usize,
+        /// How many.
+        name: usize,
+    },
+    /// Two listeners of one name could not be told apart in the recording.
+    #[error("two listeners are called {name}; give each a --name of its own")]
+    SameName {
+        /// The name.
+        name: String,
+    },
     /// No frame in the whole input.
     #[error("{path} is not a GNSS stream: no NMEA, UBX or RTCM 3 frame in its {bytes} bytes")]
     NotGnss {
@@ -150,7 +176,7 @@ impl Error {
             Self::Usage(error) if !error.use_stderr() => 0,
             Self::Usage(_) | Self::Settings(_) | Self::Spec(_) | Self::Scenario(_) | Self::Origin(_) => 2,
             Self::Feed(FeedError::Url { .. }) | Self::Rules(_) => 2,
-            Self::NotInCi { .. } | Self::NoTerminal { .. } => 2,
+            Self::NotInCi { .. } | Self::NoTerminal { .. } | Self::Pairs { .. } | Self::SameName { .. } => 2,
             Self::Update(UpdateError::Lossy { .. }) => 3,
             Self::Update(UpdateError::NotRepeatable { .. }) => 6,
             Self::Update(UpdateError::Replay(error)) => error.exit_code(),
@@ -165,6 +191,7 @@ impl Error {
             },
             Self::File { .. }
             | Self::Listen { .. }
+            | Self::ListenProxy { .. }
             | Self::Service { .. }
             | Self::Start(_)
             | Self::Feed(_)

@@ -3,6 +3,7 @@
 mod cli;
 mod discovery;
 mod house;
+mod proxy;
 mod recording;
 mod replaying;
 mod sessions;

@@ -13,6 +13,7 @@
 //! | `/{service}/in/{http,ws,stream,store,clock,timer,stopping}` | [`kit::machine::Input`] |
 //! | `/{service}/out/{http,ws,store}` | [`kit::machine::Output`] |
 //! | `/{service}/session/ws` | [`kit::tap::SessionEvent`] |
+//! | `/{name}/proxy/{http,ws,conn}` | [`kit::proxied::ProxyEvent`], of a proxy's listener |
 //! | `/{service}/start` | [`kit::tap::Start`] |
 //! | `/{service}/end` | `{"state": …}`: the machine's state at its end |
 //! | `/depot/gap` | `{"lost": n}`: so many events were lost at this place |
@@ -25,9 +26,11 @@
 //!
 //! Channels of other topics are not ours: a reader skips them, and their messages are not part of the count.
 //! A new kind of event raises `format_version`, and an older reader refuses the file. Version 2 added what a
-//! store is asked and tells, pings with their pongs, and two headers; all of version 1 is as it was.
+//! store is asked and tells, pings with their pongs, two headers, and
+//! what a proxy saw; all of version 1 is as it was.
 
 use kit::machine::{Input, Output};
+use kit::proxied::ProxyEvent;
 use kit::tap::Body;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -80,6 +83,12 @@ pub enum Kind {
     OutStore,
     /// What only the session loops saw.
     SessionWs,
+    /// A proxied connection's HTTP: requests, answers, bodies.
+    ProxyHttp,
+    /// A proxied connection's WebSocket frames.
+    ProxyWs,
+    /// A proxied connection's beginning and end, and what is neither HTTP nor WebSocket.
+    ProxyConn,
     /// A service starts.
     Start,
     /// A service ended.
@@ -104,7 +113,7 @@ struct Gap {
 
 impl Kind {
     /// Every kind there is.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::InHttp,
         Self::InWs,
         Self::InStream,
@@ -116,6 +125,9 @@ impl Kind {
         Self::OutWs,
         Self::OutStore,
         Self::SessionWs,
+        Self::ProxyHttp,
+        Self::ProxyWs,
+        Self::ProxyConn,
         Self::Start,
         Self::End,
         Self::Gap,
@@ -148,6 +160,14 @@ impl Kind {
             ) => Self::OutWs,
             Body::Out(Output::Commit { .. }) => Self::OutStore,
             Body::Session(_) => Self::SessionWs,
+            Body::Proxy(
+                ProxyEvent::Request { .. }
+                | ProxyEvent::Response { .. }
+                | ProxyEvent::Body { .. }
+                | ProxyEvent::BodyEnd { .. },
+            ) => Self::ProxyHttp,
+            Body::Proxy(ProxyEvent::Frame { .. }) => Self::ProxyWs,
+            Body::Proxy(_) => Self::ProxyConn,
             Body::Start(_) => Self::Start,
             Body::End(_) => Self::End,
             Body::Gap(_) => Self::Gap,
@@ -169,6 +189,9 @@ impl Kind {
             Self::OutWs => "out/ws",
             Self::OutStore => "out/store",
             Self::SessionWs => "session/ws",
+            Self::ProxyHttp => "proxy/http",
+            Self::ProxyWs => "proxy/ws",
+            Self::ProxyConn => "proxy/conn",
             Self::Start => "start",
             Self::End => "end",
             Self::Gap => "gap",
@@ -213,6 +236,18 @@ impl Kind {
             Self::OutWs => schema::of::<Output>(&["send", "publish", "close", "join", "ping"]),
             Self::OutStore => schema::of::<Output>(&["commit"]),
             Self::SessionWs => schema::of::<kit::tap::SessionEvent>(&[]),
+            Self::ProxyHttp => schema::of::<ProxyEvent>(&["request", "response", "body", "body_end"]),
+            Self::ProxyWs => schema::of::<ProxyEvent>(&["frame"]),
+            Self::ProxyConn => schema::of::<ProxyEvent>(&[
+                "listening",
+                "accepted",
+                "connected",
+                "failed",
+                "violation",
+                "raw",
+                "ended",
+                "closed",
+            ]),
             Self::Start => schema::of::<kit::tap::Start>(&[]),
             Self::End => schema::of::<End>(&[]),
             Self::Gap => schema::of::<Gap>(&[]),
@@ -230,6 +265,7 @@ pub fn encode(body: &Body, out: &mut Vec<u8>) -> serde_json::Result<()> {
         Body::In(input) => serde_json::to_writer(out, input),
         Body::Out(output) => serde_json::to_writer(out, output),
         Body::Session(event) => serde_json::to_writer(out, event),
+        Body::Proxy(event) => serde_json::to_writer(out, event),
         Body::End(state) => serde_json::to_writer(out, &serde_json::json!({ "state": state })),
         Body::Gap(lost) => serde_json::to_writer(out, &Gap { lost: *lost }),
     }
@@ -253,6 +289,7 @@ pub fn decode(kind: Kind, data: &[u8]) -> serde_json::Result<Body> {
         | Kind::InStopping => Body::In(serde_json::from_slice(data)?),
         Kind::OutHttp | Kind::OutWs | Kind::OutStore => Body::Out(serde_json::from_slice(data)?),
         Kind::SessionWs => Body::Session(serde_json::from_slice(data)?),
+        Kind::ProxyHttp | Kind::ProxyWs | Kind::ProxyConn => Body::Proxy(serde_json::from_slice(data)?),
         Kind::Start => Body::Start(serde_json::from_slice(data)?),
         Kind::End => Body::End(serde_json::from_slice::<End>(data)?.state),
         Kind::Gap => Body::Gap(serde_json::from_slice::<Gap>(data)?.lost),

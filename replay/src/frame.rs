@@ -126,6 +126,7 @@ pub fn body(body: &Body) -> String {
         Body::In(event) => input(event),
         Body::Out(event) => output(event),
         Body::Session(event) => session(event),
+        Body::Proxy(event) => crate::proxy::line::of(event),
         Body::End(_) => "end".to_owned(),
         Body::Gap(lost) => format!("gap      {lost} events lost"),
     };

@@ -8,6 +8,7 @@
 //! - [`player`]: builds each recorded service's machine again, feeds it what it was fed, at the recorded
 //!   times, and compares what comes out; twice, because a machine that isn't deterministic proves nothing.
 //! - [`report`]: what a person is told about it, and the exit code.
+//! - [`proxy`]: records services that aren't ours, from between them and their clients.
 //! - [`mod@format`]: how events lie in the file. [`machines`]: which machine plays which service.
 
 pub mod compare;
@@ -18,6 +19,7 @@ pub mod junit;
 pub mod machines;
 pub mod message;
 pub mod player;
+pub mod proxy;
 pub mod recorder;
 pub mod report;
 pub mod review;

@@ -93,7 +93,9 @@ pub enum ReplayError {
     #[error(transparent)]
     Build(#[from] BuildError),
     /// A whole file without a service in it.
-    #[error("{name} holds no service's start: there is nothing to replay; give a file that --record wrote")]
+    #[error(
+        "{name} holds no service's start: there is nothing to replay; give a file that --record wrote (a proxy's recording holds services that aren't ours)"
+    )]
     Empty {
         /// The file.
         name: String,
@@ -108,6 +110,7 @@ impl ReplayError {
             Self::Open(OpenError::Nothing { .. }) => Outcome::Lossy.exit_code(),
             Self::Open(OpenError::Newer { .. }) => report::NEWER_FORMAT,
             Self::Open(OpenError::NotMcap { .. } | OpenError::NotASession { .. }) => report::NOT_A_RECORDING,
+            Self::Empty { .. } => report::NOT_FOUND,
             Self::Open(OpenError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
                 report::NOT_FOUND
             }
@@ -247,7 +250,7 @@ fn step(
     let Recorded { seq, at, service, body } = event;
     let tally = &mut run.tally;
     match body {
-        Body::Session(_) => return Ok(Ok(())),
+        Body::Session(_) | Body::Proxy(_) => return Ok(Ok(())),
         Body::Gap(lost) => return Ok(Err(Lossy::Gap { lost, at: since(at, run.first_at), seq })),
         Body::Start(start) => {
             if let Some(mut earlier) = lanes.remove(&service) {
@@ -290,7 +293,7 @@ fn step(
             lane.end(at, seq, &state, tally);
             lanes.remove(&service);
         }
-        Body::Session(_) | Body::Gap(_) | Body::Start(_) => {}
+        Body::Session(_) | Body::Proxy(_) | Body::Gap(_) | Body::Start(_) => {}
     }
     Ok(Ok(()))
 }

@@ -47,7 +47,9 @@ fn object(schema: &Value, tags: &[&str]) -> Value {
     let mut plain = Map::new();
     let mut other = Map::new();
     for (name, property) in merged {
-        if property.get("oneOf").is_some() {
+        if let Some(words) = words(&property) {
+            plain.insert(name, words);
+        } else if property.get("oneOf").is_some() {
             plain.insert(name, object(&property, &[]));
         } else if property.get("type").is_some_and(Value::is_string) {
             plain.insert(name, property);
@@ -63,6 +65,15 @@ fn object(schema: &Value, tags: &[&str]) -> Value {
         out.insert("patternProperties".to_owned(), Value::Object(other));
     }
     out
+}
+
+/// A choice of words, each with its description: a string, and which.
+fn words(property: &Value) -> Option<Value> {
+    let choice = property.get("oneOf")?.as_array()?;
+    let words = choice.iter().map(|one| one.get("const").filter(|word| word.is_string()).cloned());
+    let words = words.collect::<Option<Vec<_>>>()?;
+    let text = property.get("description").cloned().unwrap_or_default();
+    Some(json!({ "type": "string", "enum": words, "description": text }))
 }
 
 fn is_tagged(variant: &Value, tags: &[&str]) -> bool {

@@ -267,7 +267,7 @@ impl<W: Write> Rewriter<W> {
                     guarded(|| lane.machine.state()).map_err(|text| self.panicked(&service, seq, text))?;
                 self.write(at, &service, &Body::End(state)).map(|_| ())
             }
-            body @ Body::Session(_) => self.copy(seq, at, &service, body),
+            body @ (Body::Session(_) | Body::Proxy(_)) => self.copy(seq, at, &service, body),
             Body::Gap(lost) if self.force => {
                 self.copy_all = true;
                 self.copy(seq, at, &service, Body::Gap(lost))

@@ -3,6 +3,7 @@
 mod config;
 mod demo;
 pub mod gnss;
+mod record;
 mod replay;
 mod session;
 mod up;
@@ -23,6 +24,7 @@ pub fn run(loaded: Loaded) -> Result<ExitCode, Error> {
         Command::Serve(Serve::Discovery(args)) => block_on(up::run(args, &[Service::Discovery], None)),
         Command::Serve(Serve::Dispatch(args)) => block_on(up::run(args, &[Service::Dispatch], None)),
         Command::Demo(args) => demo::run(args),
+        Command::Record(args) => block_on(record::run(args)),
         Command::Replay(args) => replay::run(&args),
         Command::Session(Session::Review(args)) => session::review::run(&args),
         Command::Gnss(Gnss::Ports(args)) => gnss::ports::run(&args),

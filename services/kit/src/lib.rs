@@ -13,6 +13,7 @@
 //! - [`shutdown`]: what Ctrl-C, SIGTERM and SIGHUP do.
 //! - [`limits`]: what the system allows a process.
 //! - [`tap`]: what the shell saw and did, handed to a recorder without ever waiting for it.
+//! - [`proxied`]: what a recording proxy saw, for the tap.
 //! - [`clock`]: the only place that reads a clock.
 
 pub mod clock;
@@ -26,6 +27,7 @@ pub mod machine;
 pub mod origin;
 pub mod outbox;
 pub mod pace;
+pub mod proxied;
 mod quiet;
 pub mod runner;
 pub mod serve;

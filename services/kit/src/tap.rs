@@ -13,6 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::machine::{ConnId, Input, Output, StoreEvent, StreamEvent, Timestamp};
+use crate::proxied::ProxyEvent;
 
 /// Events that wait for the recorder; beyond it they are lost, counted, and a [`Body::Gap`] says how many.
 pub const QUEUE_EVENTS: usize = 16_384;
@@ -45,6 +46,8 @@ pub enum Body {
     Out(Output),
     /// Seen or refused by the shell; the machine isn't told.
     Session(SessionEvent),
+    /// Seen by a recording proxy; no machine is told.
+    Proxy(ProxyEvent),
     /// A service ended in order; its state then.
     End(serde_json::Value),
     /// So many events were lost before this one: the recorder was too slow.
@@ -297,6 +300,7 @@ fn payload_bytes(body: &Body) -> usize {
         Body::Session(SessionEvent::Refused { addr, path, .. }) => addr.len().saturating_add(path.len()),
         Body::Session(SessionEvent::Sent { frames, .. }) => size_of_val(frames.as_slice()),
         Body::Session(SessionEvent::Error { message, .. }) => message.len(),
+        Body::Proxy(event) => event.payload_bytes(),
         // One of each for a service's life, or of our own making and short.
         Body::Start(_)
         | Body::End(_)

@@ -36,7 +36,7 @@ async fn what_the_tap_holds_replays_to_the_same_outputs() {
             Body::In(input) => again.handle(*at, input.clone(), &mut found),
             Body::Out(output) => expected.push(output.clone()),
             Body::End(state) => assert_eq!(state, &again.state()),
-            Body::Start(_) | Body::Session(_) | Body::Gap(_) => {}
+            Body::Start(_) | Body::Session(_) | Body::Proxy(_) | Body::Gap(_) => {}
         }
     }
     assert!(expected.len() > 90);

@@ -1,4 +1,5 @@
 use kit::machine::{Input, Output, StoreEvent};
+use kit::proxied::{Payload, ProxyEvent, Side};
 use kit::tap::{Body, Tap};
 use replay::format;
 use replay::player::{Options, replay};
@@ -123,6 +124,28 @@ fn every_kind_of_event_survives_the_file() {
         let toy = tap.of("toy");
         toy.record(epoch(), Body::Out(Output::Ping { conn: 1, token: 7 }));
         toy.record(epoch(), Body::Out(Output::Commit { batch: 1, changes: "[]".to_owned() }));
+        let (conn, from) = (1, Side::Client);
+        let payload = Payload::text(b"hello".to_vec());
+        let proxied = [
+            ProxyEvent::Raw { conn, from, payload: payload.clone() },
+            ProxyEvent::Body { conn, id: 1, from, payload: payload.clone() },
+            ProxyEvent::Frame {
+                conn,
+                from,
+                opcode: 1,
+                fin: true,
+                rsv: 0,
+                masked: true,
+                length: 5,
+                offset: 0,
+                payload,
+                close: None,
+                fault: None,
+            },
+        ];
+        for event in proxied {
+            tap.of("somebody").record(epoch(), Body::Proxy(event));
+        }
         shell.input(1, Input::Stopping);
         shell.end();
         tap.record(epoch(), Body::Gap(3));

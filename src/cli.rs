@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use rtk_reader::source::Rate;
 
+pub use crate::commands::session::args::Session;
 use crate::error::EXIT_CODES;
 
 /// The base of a rover fleet: an RTK base receiver's status and corrections, recorded and replayed to the bit.
@@ -34,6 +35,9 @@ pub enum Command {
     Demo(Demo),
     /// Replay recordings and compare every output, to the bit
     Replay(Replay),
+    /// Look into recordings, cut, convert, redact, recover and shrink them
+    #[command(subcommand)]
+    Session(Session),
     /// Work with a receiver or a capture of one
     #[command(subcommand)]
     Gnss(Gnss),
@@ -221,7 +225,7 @@ fn parse_rate(text: &str) -> Result<Rate, String> {
     }
 }
 
-fn parse_duration(text: &str) -> Result<std::time::Duration, String> {
+pub fn parse_duration(text: &str) -> Result<std::time::Duration, String> {
     let says = "a time is a number and s, m or h, as 30s";
     let split = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
     let number: f64 = text[..split].parse().map_err(|_| says.to_string())?;

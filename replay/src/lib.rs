@@ -8,6 +8,8 @@
 //! - [`player`]: builds each recorded service's machine again, feeds it what it was fed, at the recorded
 //!   times, and compares what comes out; twice, because a machine that isn't deterministic proves nothing.
 //! - [`report`]: what a person is told about it, and the exit code.
+//! - [`tools`]: what else can be done with a session: look into it, cut, convert, redact, recover it.
+//!   [`shrink`]: the smallest session that still fails.
 //! - [`mod@format`]: how events lie in the file. [`machines`]: which machine plays which service.
 
 pub mod diff;
@@ -17,6 +19,8 @@ pub mod player;
 pub mod recorder;
 pub mod report;
 pub mod session;
+pub mod shrink;
+pub mod tools;
 pub mod writer;
 
 mod frame;

@@ -29,6 +29,9 @@ use crate::writer::SessionWriter;
 mod sink;
 use sink::Sink;
 
+/// The note of a recording that begins in mid-life: what its services did before it is not in it.
+pub const NOTE_MIDLIFE: &str = "begins_in_mid_life";
+
 /// No event waits longer in memory; shorter than the 250 ms promised by the time a busy machine may need to
 /// wake a thread and compress a chunk.
 pub const FLUSH_INTERVAL: Duration = Duration::from_millis(150);

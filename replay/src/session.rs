@@ -18,12 +18,14 @@ use crate::writer::About;
 mod chunks;
 mod events;
 pub use events::Events;
+pub(crate) use events::nearest;
 
 /// A recording that can be read as often as one likes.
 #[derive(Clone, Debug)]
 pub struct Session {
     source: Source,
     about: About,
+    format_version: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -195,6 +197,12 @@ impl Session {
         &self.about
     }
 
+    /// Of the file's format, see [`crate::format`].
+    #[must_use]
+    pub fn format_version(&self) -> u32 {
+        self.format_version
+    }
+
     /// The file's name, for people.
     #[must_use]
     pub fn name(&self) -> String {
@@ -227,7 +235,9 @@ impl Session {
         let found = entries.remove(format::KEY_FORMAT_VERSION).unwrap_or_default();
         let version = entries.remove(format::KEY_VERSION).unwrap_or_default();
         match found.parse() {
-            Ok(1..=format::FORMAT_VERSION) => Ok(Self { source, about: About { version, notes: entries } }),
+            Ok(format_version @ 1..=format::FORMAT_VERSION) => {
+                Ok(Self { source, about: About { version, notes: entries }, format_version })
+            }
             Ok(0) | Err(_) => Err(OpenError::NotASession { name }),
             Ok(_) => Err(OpenError::Newer { name, found, version }),
         }

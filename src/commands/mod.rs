@@ -4,6 +4,7 @@ mod config;
 mod demo;
 pub mod gnss;
 mod replay;
+pub mod session;
 mod up;
 
 use std::process::ExitCode;
@@ -22,6 +23,7 @@ pub fn run(loaded: Loaded) -> Result<ExitCode, Error> {
         Command::Serve(Serve::Discovery(args)) => block_on(up::run(args, &[Service::Discovery], None)),
         Command::Demo(args) => demo::run(args),
         Command::Replay(args) => replay::run(&args),
+        Command::Session(what) => session::run(&what),
         Command::Gnss(Gnss::Ports(args)) => gnss::ports::run(&args),
         Command::Gnss(Gnss::Decode(args)) => gnss::decode::run(&args),
         Command::Gnss(Gnss::Summary(args)) => gnss::summary::run(&args),

@@ -109,13 +109,11 @@ pub enum ToolError {
     },
     /// It has receiver bytes that can't be redacted.
     #[error(
-        "{name} holds {bytes} bytes of the receiver's raw stream, in which positions can't be replaced; leave them out with --drop-stream, or keep them on purpose with --keep-stream"
+        "{name} holds the receiver's raw stream, in which positions can't be replaced; leave them out with --drop-stream, or keep them on purpose with --keep-stream"
     )]
     Stream {
         /// The file.
         name: String,
-        /// Bytes of the stream.
-        bytes: u64,
     },
     /// Nothing is left to write.
     #[error("nothing of {name} is selected; see `depot session info` for what is in it")]

@@ -106,7 +106,8 @@ pub fn info(series: &Series) -> Result<Info, ToolError> {
     };
     let mut conns = BTreeSet::new();
     let (mut first, mut last) = (None, Timestamp::ZERO);
-    let mut first_gap = None;
+    // When it is, and whether inputs stand before it.
+    let (mut first_gap, mut inputs) = (None, false);
     let mut problem = None;
     let mut json = Vec::new();
     for event in super::good(series.events()?, &mut problem) {
@@ -115,12 +116,13 @@ pub fn info(series: &Series) -> Result<Info, ToolError> {
         let since = event.at.saturating_sub(first_at);
         if let Body::Gap(lost) = event.body {
             info.lost = info.lost.saturating_add(lost);
-            first_gap.get_or_insert(since);
+            first_gap.get_or_insert((since, inputs));
             if info.gaps.len() < MAX_GAPS {
                 info.gaps.push(Gap { after_s: since.as_secs_f64(), event: event.seq, lost });
             }
             continue;
         }
+        inputs |= matches!(event.body, Body::In(_));
         info.events += 1;
         json.clear();
         let length = format::encode(&event.body, &mut json).map_or(0, |()| json.len());
@@ -161,7 +163,7 @@ fn count(service: &mut Service, body: &Body) {
     }
 }
 
-fn replayable(info: &Info, first_gap: Option<Duration>) -> String {
+fn replayable(info: &Info, first_gap: Option<(Duration, bool)>) -> String {
     let without: Vec<&str> = info
         .services
         .iter()
@@ -169,20 +171,12 @@ fn replayable(info: &Info, first_gap: Option<Duration>) -> String {
         .map(|(name, _)| name.as_str())
         .collect();
     let starts = info.services.values().any(|service| service.starts > 0);
-    let before_gap = first_gap.filter(|_| {
-        // The starts are all there is before it.
-        info.channels.keys().any(|topic| topic.contains("/in/"))
-    });
-    let inputs_follow = info
-        .gaps
-        .first()
-        .is_some_and(|gap| gap.after_s == 0.0 || info.notes.contains_key(crate::recorder::NOTE_MIDLIFE));
     match (starts, first_gap) {
         (false, _) => "not at core level: no service's start is in it".to_owned(),
-        (true, Some(_)) if inputs_follow => {
+        (true, Some((_, false))) => {
             "not at core level: it begins in mid-life, and the services' states at that moment aren't known; it can be read and converted".to_owned()
         }
-        (true, Some(at)) if before_gap.is_some() => {
+        (true, Some((at, true))) => {
             format!("at core level up to the gap at +{:.3} s", at.as_secs_f64())
         }
         (true, _) if info.damage.is_some() => "at core level up to the damage".to_owned(),

@@ -82,7 +82,7 @@ pub fn redact(series: &Series, rules: &Rules, out: OutFile) -> Result<Redacted, 
             match rules.stream {
                 Stream::Keep => kept_bytes = kept_bytes.saturating_add(bytes),
                 Stream::Refuse => {
-                    return Err(ToolError::Stream { name: series.name(), bytes });
+                    return Err(ToolError::Stream { name: series.name() });
                 }
                 Stream::Drop => {
                     dropped_bytes = dropped_bytes.saturating_add(bytes);

@@ -79,7 +79,7 @@ pub fn find(case: &Case, factory: &Factory, first: &Difference) -> Option<(Failu
         if step.recorded == fed.outputs || step.input != fed.input {
             continue;
         }
-        let here = (failure(&step.recorded, &fed.outputs, &first.mismatch.path), n);
+        let here = (failure(&step.recorded, &fed.outputs, first), n);
         if step.at == first.at {
             return Some(here);
         }
@@ -88,9 +88,11 @@ pub fn find(case: &Case, factory: &Factory, first: &Difference) -> Option<(Failu
     found
 }
 
-fn failure(recorded: &[Output], made: &[Output], path: &str) -> Failure {
+fn failure(recorded: &[Output], made: &[Output], first: &Difference) -> Failure {
     let list = || Failure::List { expected: recorded.to_vec(), found: made.to_vec() };
-    if recorded.len() > made.len() {
+    let path = &first.mismatch.path;
+    let of_list = matches!(first.kind, DifferenceKind::Missing | DifferenceKind::Reordered);
+    if of_list || recorded.len() > made.len() {
         return list();
     }
     let at =

@@ -8,5 +8,8 @@ mod files;
 mod gps_status;
 mod kill;
 mod peer;
+mod ring;
 mod round_trip;
+mod shrink;
+mod tools;
 mod toy;

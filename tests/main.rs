@@ -4,5 +4,6 @@ mod cli;
 mod discovery;
 mod house;
 mod recording;
+mod session_tools;
 mod sessions;
 mod support;

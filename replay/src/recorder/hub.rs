@@ -244,7 +244,7 @@ impl Hub {
 fn stamp(at: Timestamp) -> String {
     let time = utc(at);
     let seconds = time.split('.').next().unwrap_or_default();
-    seconds.chars().filter(|c| c.is_ascii_alphanumeric()).chain(['Z']).collect()
+    seconds.chars().filter(char::is_ascii_alphanumeric).chain(['Z']).collect()
 }
 
 /// The folder a file is in.

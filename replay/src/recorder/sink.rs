@@ -169,7 +169,10 @@ impl<W: Write> Sink<W> {
         };
         match next {
             Ok(mut writer) => {
-                let begun = starts.begin(&mut writer, first_seq, now);
+                // At once, so that it is a session whatever happens next.
+                let begun = starts
+                    .begin(&mut writer, first_seq, now)
+                    .and_then(|()| writer.flush().map_err(WriteError::from));
                 self.writer = Some(writer);
                 (self.first_seq, self.holes, self.part_at) = (first_seq, 0, Some(now));
                 self.settle(Some(begun));

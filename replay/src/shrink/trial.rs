@@ -138,7 +138,7 @@ pub fn run(case: &Case, factory: &Factory, kept: &[usize], lead: Lead) -> Option
                 }
                 continue;
             }
-            if !is_timer && !(is_culprit && lead.is_wake_up) {
+            if !(is_timer || is_culprit && lead.is_wake_up) {
                 shell.wake(step.at)?;
             }
             if is_timer && !lead.is_wake_up && shell.machine.next_timeout().is_none_or(|due| due > step.at) {
@@ -187,7 +187,7 @@ impl Shell {
         for _ in 0..MAX_WAKE_UPS {
             match self.machine.next_timeout() {
                 Some(due) if due < before && self.panic.is_none() => {
-                    self.feed(due.max(self.at), &Input::Timer)
+                    self.feed(due.max(self.at), &Input::Timer);
                 }
                 _ => return Some(()),
             }

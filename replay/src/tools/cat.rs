@@ -45,7 +45,7 @@ pub fn cat(
         match written {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(None),
             written => {
-                written.map_err(|source| ToolError::Write { path: "standard output".into(), source })?
+                written.map_err(|source| ToolError::Write { path: "standard output".into(), source })?;
             }
         }
     }

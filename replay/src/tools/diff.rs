@@ -204,10 +204,10 @@ impl fmt::Display for Diff {
             for (side, name, value) in [(&pair.a, "a", &pair.expected), (&pair.b, "b", &pair.found)] {
                 match (side, value) {
                     (Some((seq, since_s, _)), Some(value)) => {
-                        writeln!(f, "  {name}  #{seq} +{since_s:.3} s  {value}")?
+                        writeln!(f, "  {name}  #{seq} +{since_s:.3} s  {value}")?;
                     }
                     (Some((seq, since_s, text)), None) => {
-                        writeln!(f, "  {name}  #{seq} +{since_s:.3} s  {text}")?
+                        writeln!(f, "  {name}  #{seq} +{since_s:.3} s  {text}")?;
                     }
                     (None, _) => writeln!(f, "  {name}  (nothing)")?,
                 }

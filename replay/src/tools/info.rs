@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use kit::machine::{Input, StreamEvent, Timestamp};
-use kit::tap::{Body, SessionEvent};
+use kit::tap::Body;
 use serde::Serialize;
 
 use super::series::Series;
@@ -159,7 +159,7 @@ fn count(service: &mut Service, body: &Body) {
         Body::In(Input::Stream { event: StreamEvent::Bytes { bytes, .. } }) => {
             service.stream_bytes += bytes.len() as u64;
         }
-        Body::Session(SessionEvent::Sent { .. }) | _ => {}
+        _ => {}
     }
 }
 

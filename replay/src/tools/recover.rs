@@ -241,7 +241,7 @@ impl fmt::Display for Recovery {
         for Hole { events, from, to, duration_s } in &self.holes {
             match from {
                 Some(from) => {
-                    writeln!(f, "missing: {events} events, from {from} to {to} ({duration_s:.3} s)")?
+                    writeln!(f, "missing: {events} events, from {from} to {to} ({duration_s:.3} s)")?;
                 }
                 None => writeln!(f, "missing: {events} events, from the beginning to {to}")?,
             }

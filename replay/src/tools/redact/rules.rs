@@ -150,6 +150,7 @@ enum Place {
 }
 
 fn matches(steps: &[Step], place: &[Place]) -> bool {
+    let all = steps;
     let Some((step, steps)) = steps.split_first() else { return place.is_empty() };
     let Some((here, deeper)) = place.split_first() else { return false };
     match (step, here) {
@@ -158,7 +159,7 @@ fn matches(steps: &[Step], place: &[Place]) -> bool {
         (Step::Index(index), Place::Index(here)) => index == here && matches(steps, deeper),
         (Step::Deep(name), here) => {
             let is_it = matches!(here, Place::Name(here) if here == name) && matches(steps, deeper);
-            is_it || matches(&[&[step.clone()], steps].concat(), deeper)
+            is_it || matches(all, deeper)
         }
         _ => false,
     }

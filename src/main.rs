@@ -6,6 +6,7 @@ mod cli;
 mod closing;
 mod commands;
 mod error;
+mod operator;
 mod ready;
 mod service;
 mod settings;

@@ -6,5 +6,6 @@ mod house;
 mod proxy;
 mod recording;
 mod replaying;
+mod session_tools;
 mod sessions;
 mod support;

@@ -9,6 +9,8 @@
 //!   times, and compares what comes out; twice, because a machine that isn't deterministic proves nothing.
 //! - [`report`]: what a person is told about it, and the exit code.
 //! - [`proxy`]: records services that aren't ours, from between them and their clients.
+//! - [`tools`]: what else can be done with a session: look into it, cut, convert, redact, recover it.
+//!   [`shrink`]: the smallest session that still fails.
 //! - [`mod@format`]: how events lie in the file. [`machines`]: which machine plays which service.
 
 pub mod compare;
@@ -25,7 +27,9 @@ pub mod report;
 pub mod review;
 pub mod select;
 pub mod session;
+pub mod shrink;
 pub mod suite;
+pub mod tools;
 pub mod update;
 pub mod volatile;
 pub mod writer;

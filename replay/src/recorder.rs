@@ -9,7 +9,7 @@
 //! What the recorder took from the queue longer than 250 ms ago survives a kill -9: every [`FLUSH_INTERVAL`]
 //! the chunk is finished and handed to the system. (Not a power cut: it doesn't wait for the disk.) A recorder
 //! that keeps up takes an event the moment it happens. One that doesn't is behind by what waits in the queue,
-//! and a kill costs that too: [`QUEUE_EVENTS`] events and [`kit::tap::QUEUE_BYTES`] at most; what would be more
+//! and a kill costs that too: [`kit::tap::QUEUE_EVENTS`] events and [`kit::tap::QUEUE_BYTES`] at most; what would be more
 //! is lost, and a gap says so.
 
 use std::fs::{self, File, OpenOptions};
@@ -17,17 +17,31 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
 use kit::clock::Clock;
-use kit::tap::{Events, QUEUE_EVENTS, Tap};
+use kit::tap::{Events, Tap};
 
 pub use crate::writer::About;
 use crate::writer::SessionWriter;
 
+mod control;
+mod hub;
+mod parts;
+mod ring;
 mod sink;
-use sink::Sink;
+mod starts;
+pub use control::{Control, ControlError, State};
+pub use ring::{Dumped, RING_BYTES, RingLimits};
+
+use hub::Hub;
+use parts::Sync;
+use ring::Ring;
+use sink::{Rotation, Sink};
+
+/// The note of a recording that begins in mid-life: what its services did before it is not in it.
+pub const NOTE_MIDLIFE: &str = "begins_in_mid_life";
 
 /// No event waits longer in memory; shorter than the 250 ms promised by the time a busy machine may need to
 /// wake a thread and compress a chunk.
@@ -37,8 +51,8 @@ pub const FLUSH_INTERVAL: Duration = Duration::from_millis(150);
 pub const MAX_KEPT_FILES: u32 = 999;
 /// How long [`Recorder::finish`] waits for the last tap to be dropped; then it ends the recording anyway.
 pub const FINISH_TIMEOUT: Duration = Duration::from_secs(2);
-/// Events taken from the queue before the clock is read again.
-const BATCH_EVENTS: usize = 256;
+
+type Spawned = (Arc<AtomicBool>, Receiver<Result<Summary, RecordError>>, Control);
 
 /// A recording in progress.
 #[derive(Debug)]
@@ -47,6 +61,41 @@ pub struct Recorder {
     moved: Option<PathBuf>,
     stop: Arc<AtomicBool>,
     ended: Receiver<Result<Summary, RecordError>>,
+}
+
+/// What a recorder is to do.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// Record into this file from the beginning.
+    pub file: Option<PathBuf>,
+    /// In parts.
+    pub rotate: Rotate,
+    /// Keep the last minutes in memory.
+    pub ring: Option<RingLimits>,
+    /// Where the ring and an operator's recordings are written; the file's folder if there is one.
+    pub folder: PathBuf,
+    /// Have the system put the file on the disk that often.
+    pub sync: Option<Duration>,
+}
+
+/// When a recording goes on in another file. The parts of `base.mcap` are `base.0001.mcap` and so on; each can
+/// be read by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rotate {
+    /// When it has so many bytes; less than a chunk (1 MiB before compression) more.
+    pub bytes: Option<u64>,
+    /// When it is so old. Only an event ends a part: in a service in which nothing happens nothing rotates.
+    pub every: Option<Duration>,
+    /// So many parts are kept, the others are removed.
+    pub keep: Option<u64>,
+}
+
+impl Rotate {
+    /// Whether there are parts at all.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.bytes.is_some() || self.every.is_some()
+    }
 }
 
 /// What a recording holds.
@@ -146,15 +195,52 @@ impl Recorder {
     /// # Errors
     /// See [`CreateError`]; then nothing was changed.
     pub fn create(path: &Path, about: &About, clock: Clock) -> Result<(Self, Tap), CreateError> {
-        let place = Place::make(path)?;
-        match Self::to_writer(place.file, about, clock) {
-            Ok((mut recorder, tap)) => {
-                recorder.file = place.created;
-                recorder.moved = place.moved;
-                Ok((recorder, tap))
+        let plan = Plan { file: Some(path.to_owned()), ..Plan::default() };
+        Self::start(&plan, about, clock).map(|(recorder, _, tap)| (recorder, tap))
+    }
+
+    /// Starts what `plan` says; returns the tap to hand to the services, and a handle for an operator.
+    ///
+    /// # Errors
+    /// See [`CreateError`]; then nothing was changed, but that parts of an earlier recording have another name.
+    pub fn start(plan: &Plan, about: &About, clock: Clock) -> Result<(Self, Control, Tap), CreateError> {
+        let sync = Sync::start(plan.sync).map_err(|source| CreateError::Thread { source })?;
+        let (tap, events) = Tap::on();
+        let losses = tap.losses();
+        let (mut file, mut moved) = (None, None);
+        let mut begin = || -> Result<_, CreateError> {
+            let Some(path) = &plan.file else { return Ok(None) };
+            let write_error = |source| CreateError::Write { source };
+            if plan.rotate.is_on() {
+                moved = parts::move_aside(path)?;
+                let (path, rotate, sync) = (path.clone(), plan.rotate, sync.clone());
+                let about = parts::series(&path, about, clock.now().as_nanos());
+                let first = parts::name(&path, 1);
+                let next = move |part, from| parts::next(&path, &about, rotate, part, from, &sync);
+                let writer = next(1, crate::format::FIRST_SEQ)
+                    .map_err(|source| CreateError::Open { path: first.clone(), source })?;
+                file = Some(first.clone());
+                let Rotate { bytes, every, .. } = rotate;
+                let rotation = Rotation { bytes, every, next: Box::new(next), part: 1 };
+                return Ok(Some((Sink::new(writer, losses.clone()).rotating(rotation), first)));
             }
+            let place = Place::make(path)?;
+            (file, moved) = (place.created, place.moved);
+            sync.of(&place.file);
+            let writer =
+                SessionWriter::new(Box::new(place.file) as parts::Out, about).map_err(write_error)?;
+            Ok(Some((Sink::new(writer, losses.clone()), path.clone())))
+        };
+        let begun = begin();
+        let folder = plan.file.as_deref().map_or_else(|| plan.folder.clone(), hub::folder_of);
+        let started =
+            begun.and_then(|sink| Self::spawn(sink, plan, folder, about, clock, sync, (&tap, events)));
+        match started {
+            Ok((stop, ended, control)) => Ok((Self { file, moved, stop, ended }, control, tap)),
             Err(error) => {
-                undo(path, place.created.as_deref(), place.moved.as_deref());
+                if let Some(path) = plan.file.as_deref().filter(|_| !plan.rotate.is_on()) {
+                    undo(path, file.as_deref(), moved.as_deref());
+                }
                 Err(error)
             }
         }
@@ -170,19 +256,51 @@ impl Recorder {
         clock: Clock,
     ) -> Result<(Self, Tap), CreateError> {
         let (tap, events) = Tap::on();
-        let writer = SessionWriter::new(writer, about).map_err(|source| CreateError::Write { source })?;
-        let sink = Sink::new(writer, tap.losses());
+        let writer = SessionWriter::new(Box::new(writer) as parts::Out, about)
+            .map_err(|source| CreateError::Write { source })?;
+        let sink = Some((Sink::new(writer, tap.losses()), PathBuf::new()));
+        let sync = Sync::start(None).map_err(|source| CreateError::Thread { source })?;
+        let (stop, ended, _) =
+            Self::spawn(sink, &Plan::default(), PathBuf::new(), about, clock, sync, (&tap, events))?;
+        Ok((Self { file: None, moved: None, stop, ended }, tap))
+    }
+
+    fn spawn(
+        sink: Option<(Sink<parts::Out>, PathBuf)>,
+        plan: &Plan,
+        folder: PathBuf,
+        about: &About,
+        clock: Clock,
+        sync: Sync,
+        (tap, events): (&Tap, Events),
+    ) -> Result<Spawned, CreateError> {
         let stop = Arc::new(AtomicBool::new(false));
         let (end, ended) = sync_channel(1);
-        let thread = std::thread::Builder::new().name("recorder".to_owned());
+        let (commands, asked) = sync_channel(control::QUEUE_COMMANDS);
+        let hub = Hub {
+            clock,
+            about: about.clone(),
+            losses: tap.losses(),
+            sync,
+            folder,
+            ring: plan.ring.map(Ring::new),
+            sink,
+            starts: Default::default(),
+            next_seq: crate::format::FIRST_SEQ,
+            json: Vec::new(),
+            done: Summary::default(),
+            dumping: None,
+            alarm_at: None,
+        };
         let stopped = stop.clone();
-        thread
+        std::thread::Builder::new()
+            .name("recorder".to_owned())
             .spawn(move || {
                 // No one waits for it any more: the log has been told.
-                let _ = end.send(run(sink, &events, &stopped, clock));
+                let _ = end.send(hub.run(&events, &asked, &stopped));
             })
             .map_err(|source| CreateError::Thread { source })?;
-        Ok((Self { file: None, moved: None, stop, ended }, tap))
+        Ok((stop, ended, Control(commands)))
     }
 
     /// Where the file went that had the name before.
@@ -215,42 +333,6 @@ impl Recorder {
             undo(file, Some(file), self.moved.as_deref());
         }
     }
-}
-
-/// The thread: until every tap is dropped or someone says stop.
-fn run<W: Write>(
-    mut sink: Sink<W>,
-    events: &Events,
-    stop: &AtomicBool,
-    clock: Clock,
-) -> Result<Summary, RecordError> {
-    let mut flush_at = None;
-    let ended_by_taps = loop {
-        let now = clock.now();
-        if flush_at.is_some_and(|due| due <= now) {
-            sink.flush();
-            flush_at = None;
-        }
-        if stop.load(Ordering::Relaxed) {
-            break false;
-        }
-        let wait = flush_at.map_or(FLUSH_INTERVAL, |due: Duration| due.saturating_sub(now));
-        match events.recv_timeout(wait) {
-            Ok(event) => {
-                flush_at.get_or_insert(now.saturating_add(FLUSH_INTERVAL));
-                sink.take(&event);
-                for event in events.try_iter().take(BATCH_EVENTS) {
-                    sink.take(&event);
-                }
-            }
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => break true,
-        }
-    };
-    if !ended_by_taps {
-        events.try_iter().take(QUEUE_EVENTS).for_each(|event| sink.take(&event));
-    }
-    sink.finish()
 }
 
 /// Where the recording goes.

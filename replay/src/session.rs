@@ -18,6 +18,7 @@ use crate::writer::About;
 mod chunks;
 mod events;
 pub use events::Events;
+pub(crate) use events::nearest;
 
 /// A recording that can be read as often as one likes.
 #[derive(Clone, Debug)]
@@ -196,7 +197,7 @@ impl Session {
         &self.about
     }
 
-    /// The file's [`format::FORMAT_VERSION`].
+    /// Of the file's format, see [`crate::format`].
     #[must_use]
     pub fn format_version(&self) -> u32 {
         self.format_version

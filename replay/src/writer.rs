@@ -82,20 +82,40 @@ impl<W: Write> SessionWriter<W> {
     /// # Errors
     /// After [`WriteError::Io`] nothing more can be written.
     pub fn write(&mut self, seq: u64, at: Timestamp, service: &str, body: &Body) -> Result<(), WriteError> {
-        self.json.clear();
-        let encoded = format::encode(body, &mut self.json);
-        if encoded.is_err() || self.json.len() > MAX_MESSAGE_BYTES {
-            return Err(WriteError::Unfit { bytes: self.json.len() });
+        let mut json = std::mem::take(&mut self.json);
+        json.clear();
+        let result = match format::encode(body, &mut json) {
+            Ok(()) => self.write_json(seq, at, service, Kind::of(body), &json),
+            Err(_) => Err(WriteError::Unfit { bytes: json.len() }),
+        };
+        self.json = json;
+        result
+    }
+
+    /// [`write`](Self::write) for a body that [`format::encode`] has made JSON.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn write_json(
+        &mut self,
+        seq: u64,
+        at: Timestamp,
+        service: &str,
+        kind: Kind,
+        json: &[u8],
+    ) -> Result<(), WriteError> {
+        if json.len() > MAX_MESSAGE_BYTES {
+            return Err(WriteError::Unfit { bytes: json.len() });
         }
-        let message_bytes = MESSAGE_ROOM_BYTES.saturating_add(self.json.len() as u64);
+        let message_bytes = MESSAGE_ROOM_BYTES.saturating_add(json.len() as u64);
         if self.file.finished_bytes().saturating_add(message_bytes) > self.max_bytes {
             return Err(WriteError::Full { max_bytes: self.max_bytes });
         }
         let at_ns = u64::try_from(at.as_nanos()).unwrap_or(u64::MAX);
         #[expect(clippy::cast_possible_truncation, reason = "the format keeps the low 32 bits")]
         let sequence = seq as u32;
-        let channel_id = self.channel(service, Kind::of(body))?;
-        self.file.message(channel_id, sequence, at_ns, &self.json)?;
+        let channel_id = self.channel(service, kind)?;
+        self.file.message(channel_id, sequence, at_ns, json)?;
         Ok(())
     }
 
@@ -107,11 +127,25 @@ impl<W: Write> SessionWriter<W> {
         self.file.flush()
     }
 
+    /// The file's length if it is finished now; it may get shorter.
+    #[must_use]
+    pub fn finished_bytes(&self) -> u64 {
+        self.file.finished_bytes()
+    }
+
     /// Writes what stands after all events; returns the file's length in bytes.
     ///
     /// # Errors
     /// It can't be written.
     pub fn finish(self) -> io::Result<u64> {
+        self.finish_into().map(|(_, bytes)| bytes)
+    }
+
+    /// [`finish`](Self::finish), and gives back what was written to.
+    ///
+    /// # Errors
+    /// It can't be written.
+    pub fn finish_into(self) -> io::Result<(W, u64)> {
         self.file.finish()
     }
 

@@ -75,9 +75,10 @@ pub enum Update {
 }
 
 /// How results are told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Default)]
 pub enum MessageFormat {
     /// Sentences.
+    #[default]
     Human,
     /// Lines of JSON.
     Json,

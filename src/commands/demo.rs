@@ -11,6 +11,10 @@ use crate::service::Service;
 /// Ends on Ctrl-C or after `--for`.
 pub fn run(args: Demo) -> Result<ExitCode, Error> {
     let mut settings = args.up;
+    if settings.recording.rotate_bytes.is_some() || settings.recording.rotate_every.is_some() {
+        let text = "--rotate-bytes and --rotate-every are for `depot up`: a demo replays its recording as one file\n";
+        return Err(clap::Error::raw(clap::error::ErrorKind::ArgumentConflict, text).into());
+    }
     let named = settings.record.clone();
     let file = named.clone().unwrap_or_else(|| settings.data.join("demo.mcap"));
     if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {

@@ -5,13 +5,13 @@ mod demo;
 pub mod gnss;
 mod record;
 mod replay;
-mod session;
+pub mod session;
 mod up;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::cli::{Command, Gnss, Serve, Session};
+use crate::cli::{Command, Gnss, Serve};
 use crate::error::Error;
 use crate::service::Service;
 use crate::settings::Loaded;
@@ -26,7 +26,7 @@ pub fn run(loaded: Loaded) -> Result<ExitCode, Error> {
         Command::Demo(args) => demo::run(args),
         Command::Record(args) => block_on(record::run(args)),
         Command::Replay(args) => replay::run(&args),
-        Command::Session(Session::Review(args)) => session::review::run(&args),
+        Command::Session(what) => session::run(&what),
         Command::Gnss(Gnss::Ports(args)) => gnss::ports::run(&args),
         Command::Gnss(Gnss::Decode(args)) => gnss::decode::run(&args),
         Command::Gnss(Gnss::Summary(args)) => gnss::summary::run(&args),

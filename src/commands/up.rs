@@ -10,7 +10,7 @@ use kit::clock::Clock;
 use kit::origin::Origins;
 use kit::runner::Handle;
 use kit::tap::Tap;
-use replay::recorder::{About, Recorder};
+use replay::recorder::{About, Control, Plan, Recorder, RingLimits, Rotate};
 use rtk_reader::source::QUEUE_EVENTS;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +19,7 @@ use tracing::info;
 use super::{after, gnss::print};
 use crate::cli::Up;
 use crate::error::Error;
+use crate::operator;
 use crate::ready::ReadyFile;
 use crate::service::{Running, Service, Shared};
 use crate::source::{self, Gnss};
@@ -35,9 +36,18 @@ pub async fn run(args: Up, services: &[Service], limit: Option<Duration>) -> Res
     let mut ready = args.ready_file.as_deref().map(ReadyFile::claim).transpose()?;
     let stop = kit::shutdown::on_signals().map_err(Error::Start)?;
     let clock = Clock::start();
-    let (recorder, tap) = match args.record.as_deref() {
-        Some(file) => {
-            let (recorder, tap) = record(file, &args, clock)?;
+    let operator = match args.recording.operator_port {
+        Some(port) => Some(operator::listen(port).await?),
+        None => None,
+    };
+    let (recorder, tap) = match record(&args, clock)? {
+        Some((recorder, control, tap)) => {
+            if args.recording.ring.is_some() {
+                operator::write_ring_when_told(&control, &stop)?;
+            }
+            if let Some(operator) = operator {
+                operator.serve(control, stop.clone());
+            }
             (Some(recorder), tap)
         }
         None => (None, Tap::off()),
@@ -74,9 +84,9 @@ pub async fn run(args: Up, services: &[Service], limit: Option<Duration>) -> Res
         let text = service.ended().await;
         closing = closing.and_then(|before| Ok(before + &text?));
     }
-    if let (Some(recorder), Some(file)) = (recorder, args.record.as_deref()) {
+    if let Some(recorder) = recorder {
         // It waits for its thread.
-        tokio::task::block_in_place(|| keep(recorder, file, never_began(&done)))?;
+        tokio::task::block_in_place(|| keep(recorder, args.record.as_deref(), never_began(&done)))?;
     }
     done?;
     print(&closing?)?;
@@ -103,23 +113,37 @@ async fn read(
     read
 }
 
-fn record(file: &Path, args: &Up, clock: Clock) -> Result<(Recorder, Tap), Error> {
+/// Starts the recorder, if anything is to be recorded or somebody may ask for it.
+fn record(args: &Up, clock: Clock) -> Result<Option<(Recorder, Control, Tap)>, Error> {
+    let asked = &args.recording;
+    if args.record.is_none() && asked.ring.is_none() && asked.operator_port.is_none() {
+        return Ok(None);
+    }
     let notes = [("source".to_string(), args.gnss.clone())].into();
     let about = About { version: env!("CARGO_PKG_VERSION").to_string(), notes };
-    let (recorder, tap) = Recorder::create(file, &about, clock)?;
+    let plan = Plan {
+        file: args.record.clone(),
+        rotate: Rotate { bytes: asked.rotate_bytes, every: asked.rotate_every, keep: asked.rotate_keep },
+        ring: asked.ring.map(|span| RingLimits { span, bytes: asked.ring_bytes }),
+        folder: args.data.clone(),
+        sync: asked.record_sync,
+    };
+    let (recorder, control, tap) = Recorder::start(&plan, &about, clock)?;
     if let Some(earlier) = recorder.moved_aside() {
         info!(earlier = %earlier.display(), "an earlier recording of that name was moved aside");
     }
-    Ok((recorder, tap))
+    Ok(Some((recorder, control, tap)))
 }
 
-fn keep(recorder: Recorder, file: &Path, never_began: bool) -> Result<(), Error> {
+fn keep(recorder: Recorder, file: Option<&Path>, never_began: bool) -> Result<(), Error> {
     if never_began {
         recorder.discard();
         return Ok(());
     }
     let summary = recorder.finish()?;
-    info!(file = %file.display(), events = summary.events, bytes = summary.bytes, lost = summary.lost, "recorded");
+    if let Some(file) = file {
+        info!(file = %file.display(), events = summary.events, bytes = summary.bytes, lost = summary.lost, "recorded");
+    }
     Ok(())
 }
 

@@ -32,6 +32,13 @@ fn every_value_says_where_it_comes_from() {
     rate = "max"                                          # environment DEPOT_RATE
     once = "true"                                         # file depot.toml
     # record is not set                                   # default
+    # ring is not set                                     # default
+    ring-bytes = "67108864"                               # default
+    # rotate-bytes is not set                             # default
+    # rotate-every is not set                             # default
+    # rotate-keep is not set                              # default
+    # record-sync is not set                              # default
+    # operator-port is not set                            # default
     data = "depot-data"                                   # default
     host = "127.0.0.1"                                    # default
     gps-status-port = "3"                                 # flag

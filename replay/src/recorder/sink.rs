@@ -1,13 +1,16 @@
-//! What the recorder's thread does with each event: numbers that are missing become gaps, and a write that
-//! fails ends the recording but not the service.
+//! What the recorder's thread does with each event for a file: numbers that are missing become gaps, a part
+//! that is large or old enough is followed by the next, and a write that fails ends the recording but not the
+//! service.
 
 use std::io::{self, Write};
+use std::time::Duration;
 
 use kit::machine::Timestamp;
-use kit::tap::{Body, Event, Losses};
+use kit::tap::{Body, Losses};
 
+use super::starts::{Encoded, Starts};
 use super::{RecordError, Summary};
-use crate::format::FIRST_SEQ;
+use crate::format::{FIRST_SEQ, REORDER_EVENTS};
 use crate::writer::{SessionWriter, WriteError};
 
 /// Why nothing is written any more.
@@ -16,16 +19,37 @@ enum Ended {
     Full { max_bytes: u64 },
 }
 
+/// Makes the file of a part: its place in the series, from 1, and the number of its first event.
+pub type NextPart<W> = Box<dyn FnMut(u64, u64) -> io::Result<SessionWriter<W>> + Send>;
+
+/// When a file is followed by the next, and how that is made.
+pub struct Rotation<W: Write> {
+    pub bytes: Option<u64>,
+    pub every: Option<Duration>,
+    pub next: NextPart<W>,
+    /// The part in hand, from 1.
+    pub part: u64,
+}
+
 pub struct Sink<W: Write> {
     /// None after a write failed or the file was full.
     writer: Option<SessionWriter<W>>,
+    rotation: Option<Rotation<W>>,
     ended: Option<Ended>,
     unwritten: u64,
     losses: Losses,
     /// Of [`Losses`], those a gap in the file stands for.
     losses_told: u64,
+    /// Events before this are of an earlier time, or in an earlier part.
+    first_seq: u64,
     next_seq: u64,
+    /// Numbers that may still come: threads have raced for the queue. No part ends while there are some.
+    holes: u64,
+    last_hole: u64,
+    part_at: Option<Timestamp>,
     last_at: Timestamp,
+    /// Of the parts that are finished.
+    finished_bytes: u64,
     summary: Summary,
 }
 
@@ -33,19 +57,43 @@ impl<W: Write> Sink<W> {
     pub fn new(writer: SessionWriter<W>, losses: Losses) -> Self {
         Self {
             writer: Some(writer),
+            rotation: None,
             ended: None,
             unwritten: 0,
             losses,
             losses_told: 0,
+            first_seq: FIRST_SEQ,
             next_seq: FIRST_SEQ,
+            holes: 0,
+            last_hole: 0,
+            part_at: None,
             last_at: Timestamp::ZERO,
+            finished_bytes: 0,
             summary: Summary::default(),
         }
     }
 
+    /// In parts.
+    pub fn rotating(self, rotation: Rotation<W>) -> Self {
+        Self { rotation: Some(rotation), ..self }
+    }
+
+    /// From this number on; what was before it isn't known but for the starts.
+    pub fn from(mut self, first_seq: u64, at: Timestamp, starts: &Starts) -> Self {
+        (self.first_seq, self.next_seq, self.last_at) = (first_seq, first_seq, at);
+        self.losses_told = self.losses.count();
+        let begun = self.writer.as_mut().map(|writer| starts.begin(writer, first_seq, at));
+        self.settle(begun);
+        self
+    }
+
     /// Writes an event, and before it a gap if events were lost there.
-    pub fn take(&mut self, event: &Event) {
+    pub fn take(&mut self, event: &Encoded, starts: &Starts) {
+        if event.seq < self.first_seq {
+            return;
+        }
         self.last_at = event.at;
+        self.rotate(event.at, starts);
         let hole = event.seq.saturating_sub(self.next_seq);
         // A hole alone is no loss: two threads may have raced for the queue.
         let lost = hole.min(self.untold());
@@ -53,15 +101,20 @@ impl<W: Write> Sink<W> {
             self.losses_told = self.losses_told.saturating_add(lost);
             self.gap(event.seq.saturating_sub(1), lost);
         }
+        if event.seq < self.next_seq {
+            self.holes = self.holes.saturating_sub(1);
+        } else if hole > lost {
+            self.holes = self.holes.saturating_add(hole - lost);
+            self.last_hole = event.seq;
+        }
         self.next_seq = self.next_seq.max(event.seq.saturating_add(1));
-        self.write(event.seq, event.service, &event.body);
+        self.write(event);
     }
 
     /// After this, a kill loses nothing that was taken before.
     pub fn flush(&mut self) {
-        if let Some(Err(error)) = self.writer.as_mut().map(SessionWriter::flush) {
-            self.fail(error);
-        }
+        let flushed = self.writer.as_mut().map(|writer| writer.flush().map_err(WriteError::from));
+        self.settle(flushed);
     }
 
     /// Writes what stands after all events.
@@ -71,7 +124,7 @@ impl<W: Write> Sink<W> {
             self.gap(self.next_seq, lost);
         }
         match self.writer.take().map(SessionWriter::finish) {
-            Some(Ok(bytes)) => self.summary.bytes = bytes,
+            Some(Ok(bytes)) => self.summary.bytes = self.finished_bytes.saturating_add(bytes),
             Some(Err(error)) => self.fail(error),
             None => {}
         }
@@ -83,34 +136,86 @@ impl<W: Write> Sink<W> {
         }
     }
 
+    /// Whether it still writes, and what so far.
+    pub fn progress(&self) -> (bool, Summary) {
+        (self.writer.is_some(), self.summary)
+    }
+
     /// Losses no gap stands for yet.
     fn untold(&self) -> u64 {
         self.losses.count().saturating_sub(self.losses_told)
     }
 
-    fn write(&mut self, seq: u64, service: &str, body: &Body) {
-        match self.writer.as_mut().map(|writer| writer.write(seq, self.last_at, service, body)) {
-            Some(Ok(())) => self.summary.events = self.summary.events.saturating_add(1),
-            Some(Err(WriteError::Unfit { bytes })) => {
-                tracing::error!(service, bytes, "an event is too long to record; a gap takes its place");
-                self.gap(seq, 1);
+    /// To the next part, if it is time and no number before it can come any more.
+    fn rotate(&mut self, now: Timestamp, starts: &Starts) {
+        let part_at = *self.part_at.get_or_insert(now);
+        let Some((rotation, writer)) = self.rotation.as_mut().zip(self.writer.as_ref()) else { return };
+        let large = rotation.bytes.is_some_and(|bytes| writer.finished_bytes() >= bytes);
+        let old = rotation.every.is_some_and(|every| now.saturating_sub(part_at) >= every);
+        let settled = self.holes == 0 || self.next_seq > self.last_hole.saturating_add(REORDER_EVENTS as u64);
+        if !settled || !(large || old) {
+            return;
+        }
+        let first_seq = self.next_seq;
+        let finished = self.writer.take().map(SessionWriter::finish);
+        let next = match finished {
+            Some(Ok(bytes)) => {
+                self.finished_bytes = self.finished_bytes.saturating_add(bytes);
+                rotation.part = rotation.part.saturating_add(1);
+                (rotation.next)(rotation.part, first_seq)
             }
-            Some(Err(WriteError::Io(error))) => {
+            Some(Err(error)) => Err(error),
+            None => return,
+        };
+        match next {
+            Ok(mut writer) => {
+                // At once, so that it is a session whatever happens next.
+                let begun = starts
+                    .begin(&mut writer, first_seq, now)
+                    .and_then(|()| writer.flush().map_err(WriteError::from));
+                self.writer = Some(writer);
+                (self.first_seq, self.holes, self.part_at) = (first_seq, 0, Some(now));
+                self.settle(Some(begun));
+            }
+            Err(error) => self.fail(error),
+        }
+    }
+
+    fn write(&mut self, event: &Encoded) {
+        let Some(writer) = self.writer.as_mut() else {
+            self.unwritten = self.unwritten.saturating_add(1);
+            return;
+        };
+        let fits = match event.json {
+            Some(json) => writer.write_json(event.seq, event.at, event.service, event.kind, json),
+            None => Err(WriteError::Unfit { bytes: 0 }),
+        };
+        match fits {
+            Ok(()) => self.summary.events = self.summary.events.saturating_add(1),
+            Err(WriteError::Unfit { bytes }) => {
+                tracing::error!(
+                    service = event.service,
+                    bytes,
+                    "an event is too long to record; a gap takes its place"
+                );
+                self.gap(event.seq, 1);
+            }
+            Err(error) => {
                 self.unwritten = self.unwritten.saturating_add(1);
-                self.fail(error);
+                self.settle(Some(Err(error)));
             }
-            Some(Err(WriteError::Full { max_bytes })) => {
-                self.unwritten = self.unwritten.saturating_add(1);
-                self.full(max_bytes);
-            }
-            None => self.unwritten = self.unwritten.saturating_add(1),
         }
     }
 
     fn gap(&mut self, seq: u64, lost: u64) {
         self.summary.lost = self.summary.lost.saturating_add(lost);
         let at = self.last_at;
-        match self.writer.as_mut().map(|writer| writer.write(seq, at, "depot", &Body::Gap(lost))) {
+        let written = self.writer.as_mut().map(|writer| writer.write(seq, at, "depot", &Body::Gap(lost)));
+        self.settle(written);
+    }
+
+    fn settle(&mut self, written: Option<Result<(), WriteError>>) {
+        match written {
             Some(Err(WriteError::Io(error))) => self.fail(error),
             Some(Err(WriteError::Full { max_bytes })) => self.full(max_bytes),
             Some(Ok(()) | Err(WriteError::Unfit { .. })) | None => {}
@@ -130,7 +235,7 @@ impl<W: Write> Sink<W> {
     /// The file ends in order, the service goes on.
     fn full(&mut self, max_bytes: u64) {
         match self.writer.take().map(SessionWriter::finish) {
-            Some(Ok(bytes)) => self.summary.bytes = bytes,
+            Some(Ok(bytes)) => self.summary.bytes = self.finished_bytes.saturating_add(bytes),
             Some(Err(error)) => return self.fail(error),
             None => return,
         }
@@ -140,42 +245,15 @@ impl<W: Write> Sink<W> {
     }
 }
 
+/// An event for a test.
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use kit::machine::{Input, StreamEvent};
-    use kit::tap::{Start, Tap};
-
-    use crate::session::Session;
-    use crate::writer::About;
-
-    const MAX_BYTES: u64 = 300_000;
-
-    #[test]
-    fn a_full_recording_ends_in_order_and_says_so() {
-        let mut file = Vec::new();
-        let writer = SessionWriter::new(&mut file, &About::default()).unwrap().at_most(MAX_BYTES);
-        let mut sink = Sink::new(writer, Tap::off().losses());
-        let event = |seq, body| Event { seq, at: Timestamp::from_secs(seq), service: "gps-status", body };
-        let (version, config) = (String::new(), serde_json::Value::Null);
-        let state = serde_json::Value::Null;
-        sink.take(&event(1, Body::Start(Start { version, seed: 0, config, state })));
-        for seq in 2..=100 {
-            let bytes = crate::writer::tests::noise(10_000, seq);
-            let event = event(
-                seq,
-                Body::In(Input::Stream { event: StreamEvent::Bytes { received_at_ns: 0, bytes } }),
-            );
-            sink.take(&event);
-            sink.flush();
-        }
-        let error = sink.finish().unwrap_err();
-        let RecordError::Full { kept, unwritten, max_bytes: MAX_BYTES } = error else { panic!("{error}") };
-        assert_eq!((kept.bytes, kept.events + unwritten), (file.len() as u64, 100));
-        assert!((MAX_BYTES / 2..=MAX_BYTES).contains(&kept.bytes), "{kept:?}");
-        assert!(error.to_string().starts_with("the recording ended when it had 300000 bytes: "), "{error}");
-        // Not cut off: read to an orderly end.
-        let session = Session::from_bytes(file).unwrap();
-        assert_eq!(session.events().unwrap().map(Result::unwrap).count() as u64, kept.events);
-    }
+pub fn encoded<'a>(event: &kit::tap::Event, json: &'a mut Vec<u8>) -> Encoded<'a> {
+    json.clear();
+    crate::format::encode(&event.body, json).unwrap();
+    let kind = crate::format::Kind::of(&event.body);
+    Encoded { seq: event.seq, at: event.at, service: event.service, kind, json: Some(json) }
 }
+
+#[cfg(test)]
+#[path = "sink_tests.rs"]
+mod tests;

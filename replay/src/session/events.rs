@@ -138,7 +138,7 @@ impl Decoder {
 }
 
 /// The number with these low 32 bits that is nearest to the last one.
-fn nearest(last: u64, low: u32) -> u64 {
+pub(crate) fn nearest(last: u64, low: u32) -> u64 {
     #[expect(clippy::cast_possible_truncation, reason = "the low 32 bits are meant")]
     let ahead = low.wrapping_sub(last as u32);
     let behind = ahead.wrapping_neg();

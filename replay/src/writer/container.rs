@@ -160,8 +160,8 @@ impl<W: Write> Container<W> {
         self.inner.flush()
     }
 
-    /// Writes what stands after all chunks; returns the file's length in bytes.
-    pub fn finish(mut self) -> io::Result<u64> {
+    /// Writes what stands after all chunks; returns what was written to, and the file's length in bytes.
+    pub fn finish(mut self) -> io::Result<(W, u64)> {
         self.end_chunk()?;
         let mut end = Vec::new();
         let data_crc = self.data_crc.clone().finalize();
@@ -177,7 +177,7 @@ impl<W: Write> Container<W> {
         end.extend(mcap::MAGIC);
         self.write(&end)?;
         self.inner.flush()?;
-        Ok(self.written_bytes)
+        Ok((self.inner, self.written_bytes))
     }
 
     /// How long the file is if it is finished now; it may get shorter.

@@ -48,6 +48,8 @@ pub enum Serve {
     GpsStatus(Up),
     /// Which rovers there are, for consoles, and their recorded sessions
     Discovery(Up),
+    /// Zones, missions and tasks: what the rovers are to do
+    Dispatch(Up),
 }
 
 /// The settings of `up`, `serve` and `demo`. Each is a flag, an environment variable and a key of `--config`.
@@ -76,6 +78,15 @@ pub struct Up {
     /// Port of discovery; 0 for any free one
     #[arg(long, env = "DEPOT_DISCOVERY_PORT", default_value_t = discovery::PORT, value_name = "PORT")]
     pub discovery_port: u16,
+    /// Port of dispatch; 0 for any free one
+    #[arg(long, env = "DEPOT_DISPATCH_PORT", default_value_t = dispatch::PORT, value_name = "PORT")]
+    pub dispatch_port: u16,
+    /// Where dispatch keeps zones, missions and tasks: `sqlite:FILE` (a relative one is in --data, made when it
+    /// isn't there), `sqlite::memory:` (nowhere), or `postgres://USER:PASSWORD@HOST/DATABASE`
+    #[arg(long, env = "DEPOT_DATABASE", default_value = "sqlite:dispatch.db", value_name = "URL")]
+    pub database: String,
+    #[command(flatten)]
+    pub rovers: RoverArgs,
     /// Where the rovers' recorded sessions are; `sessions` in --data when left out
     #[arg(long, env = "DEPOT_SESSIONS_DIR", value_name = "DIR")]
     pub sessions_dir: Option<PathBuf>,
@@ -98,6 +109,29 @@ pub struct Up {
     pub seed: u64,
 }
 
+/// What dispatch expects of rovers.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct RoverArgs {
+    /// Seconds that a rover's WebSocket may take to confirm a task; then it counts as dead and the task is sent
+    /// again when the rover is back
+    #[arg(long, env = "DEPOT_DELIVERY_S", default_value_t = 10, value_name = "SECONDS",
+        value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub delivery_s: u64,
+    /// Seconds that a rover which registers without saying what it holds may take to report, before it is sent
+    /// the rest of its task
+    #[arg(long, env = "DEPOT_RESUME_AFTER_S", default_value_t = 60, value_name = "SECONDS",
+        value_parser = clap::value_parser!(u64).range(0..=86_400))]
+    pub resume_after_s: u64,
+    /// Seconds without a connection after which a rover's task fails
+    #[arg(long, env = "DEPOT_ROVER_LOST_AFTER_S", default_value_t = 300, value_name = "SECONDS",
+        value_parser = clap::value_parser!(u64).range(1..=604_800))]
+    pub rover_lost_after_s: u64,
+    /// Days after which an ended task is forgotten
+    #[arg(long, env = "DEPOT_KEEP_TASKS_DAYS", default_value_t = 90, value_name = "DAYS",
+        value_parser = clap::value_parser!(u64).range(1..=36_500))]
+    pub keep_tasks_days: u64,
+}
+
 /// How a source is read.
 #[derive(Clone, Debug, Args)]
 pub struct SourceArgs {
@@ -116,9 +150,13 @@ pub struct SourceArgs {
     pub once: bool,
 }
 
-/// `demo`: `up` with another default for `--gnss`.
+/// `demo`: `up` with other defaults for `--gnss` and `--database`.
 #[derive(Debug, Args)]
-#[command(mut_arg("gnss", |arg| arg.default_value("scenario")), after_long_help = EXIT_CODES)]
+#[command(
+    mut_arg("gnss", |arg| arg.default_value("scenario")),
+    mut_arg("database", |arg| arg.default_value("sqlite::memory:")),
+    after_long_help = EXIT_CODES
+)]
 pub struct Demo {
     /// End after so long, as 30s, 5m or 1h; on Ctrl-C otherwise
     #[arg(long = "for", env = "DEPOT_FOR", value_parser = parse_duration, value_name = "TIME")]

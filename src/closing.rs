@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use serde_json::Value;
 use wire::discovery::Rover;
 use wire::gps_status::{Errors, GpsStatus};
 
@@ -9,6 +10,20 @@ use wire::gps_status::{Errors, GpsStatus};
 pub fn rovers(rovers: &[Rover]) -> String {
     let online = rovers.iter().filter(|rover| rover.online).count();
     format!("rovers     {} known, {online} online\n", rovers.len())
+}
+
+/// dispatch's state for a person.
+pub fn dispatch(state: &Value) -> String {
+    let count = |name: &str| state[name].as_u64().unwrap_or_default();
+    let [open, rovers] = ["openTasks", "rovers"].map(|name| state[name].as_array().map_or(0, Vec::len));
+    match state["store"].as_str() {
+        Some("open") => format!(
+            "dispatch   {} zones, {} missions, {open} open tasks, {rovers} rovers connected\n",
+            count("zones"),
+            count("missions")
+        ),
+        reason => format!("dispatch   stood by: {}\n", reason.unwrap_or_default()),
+    }
 }
 
 /// gps-status's status for a person.

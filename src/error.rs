@@ -83,6 +83,9 @@ pub enum Error {
     /// `--allow-origin` is no origin.
     #[error(transparent)]
     Origin(#[from] kit::origin::OriginError),
+    /// dispatch's database can't be used.
+    #[error("{}", .0.chain())]
+    Database(#[from] dispatch::store::StoreError),
     /// The feed's far end said no.
     #[error("{0}")]
     Feed(#[from] FeedError),
@@ -124,6 +127,7 @@ impl Error {
             | Self::Service { .. }
             | Self::Start(_)
             | Self::Feed(_)
+            | Self::Database(_)
             | Self::Record(_)
             | Self::Recording(_) => 1,
             Self::NotGnss { .. } => 9,

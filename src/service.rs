@@ -1,8 +1,11 @@
 //! The services: which there are, and how each is started. They share a clock, a tap and a stop.
 
 use std::net::SocketAddr;
+use std::path::Path;
+use std::thread;
 use std::time::Duration;
 
+use dispatch::store::keeper;
 use kit::clock::Clock;
 use kit::origin::Origins;
 use kit::runner::{Handle, RunnerLimits};
@@ -16,7 +19,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use crate::cli::Up;
+use crate::cli::{RoverArgs, Up};
 use crate::closing;
 use crate::error::Error;
 
@@ -29,16 +32,19 @@ pub enum Service {
     GpsStatus,
     /// Who is there.
     Discovery,
+    /// What rovers are to do.
+    Dispatch,
 }
 
 impl Service {
     /// Those `depot up` runs.
-    pub const ALL: [Self; 2] = [Self::GpsStatus, Self::Discovery];
+    pub const ALL: [Self; 3] = [Self::GpsStatus, Self::Discovery, Self::Dispatch];
 
     fn name(self) -> &'static str {
         match self {
             Self::GpsStatus => gps_status::SERVICE,
             Self::Discovery => discovery::SERVICE,
+            Self::Dispatch => dispatch::SERVICE,
         }
     }
 
@@ -47,6 +53,7 @@ impl Service {
         let (port, flag) = match self {
             Self::GpsStatus => (args.gps_status_port, "gps-status-port"),
             Self::Discovery => (args.discovery_port, "discovery-port"),
+            Self::Dispatch => (args.dispatch_port, "dispatch-port"),
         };
         let address = SocketAddr::new(args.host, port);
         let failed =
@@ -70,8 +77,12 @@ pub struct Shared<'a> {
 
 impl Shared<'_> {
     /// Starts a service on its port.
-    pub fn start(&self, service: Service, (listener, address): (TcpListener, SocketAddr)) -> Running {
-        let (handle, runner) = self.start_machine(service);
+    pub fn start(
+        &self,
+        service: Service,
+        (listener, address): (TcpListener, SocketAddr),
+    ) -> Result<Running, Error> {
+        let Machine { handle, runner, store } = self.start_machine(service)?;
         let sessions = SessionLimits { max_sessions: self.args.max_connections, ..SessionLimits::default() };
         let web = Web::new(handle.clone(), self.origins.clone(), sessions);
         let router = match service {
@@ -83,17 +94,23 @@ impl Shared<'_> {
                     sessions_dir.unwrap_or_else(|| self.args.data.join("sessions")),
                 )
             }
+            Service::Dispatch => dispatch::routes::router(&web),
         };
         let limits = ServeLimits { shutdown: self.deadline(), ..ServeLimits::default() };
         let server = tokio::spawn(serve(listener, router, self.stop.clone(), limits));
-        info!(http = %format!("http://{address}"), consoles = %format!("ws://{address}/ws"), "{} listens", service.name());
-        Running { service, address, handle, runner, server }
+        let consoles = match service {
+            Service::GpsStatus => gps_status::codec::CONSOLES,
+            Service::Discovery => discovery::codec::CONSOLES,
+            Service::Dispatch => dispatch::codec::CONSOLES,
+        };
+        info!(http = %format!("http://{address}"), consoles = %format!("ws://{address}{consoles}"), "{} listens", service.name());
+        Ok(Running { service, address, handle, runner, server, store })
     }
 
-    fn start_machine(&self, service: Service) -> (Handle, JoinHandle<Value>) {
+    fn start_machine(&self, service: Service) -> Result<Machine, Error> {
         let (seed, tap, clock, stop) = (self.args.seed, &self.tap, self.clock, self.stop.clone());
         let limits = RunnerLimits { shutdown: self.deadline(), ..RunnerLimits::default() };
-        match service {
+        let (handle, runner) = match service {
             Service::GpsStatus => {
                 let source = if self.feed { gps_status::Source::Feed } else { gps_status::Source::Local };
                 let config = gps_status::Config { source };
@@ -103,12 +120,50 @@ impl Shared<'_> {
                 let config = discovery::Config::default();
                 discovery::routes::start(&config, VERSION, seed, tap, clock, limits, stop)
             }
+            Service::Dispatch => {
+                let (keeper, desk) = self.open_store()?;
+                let config = dispatch_config(self.args.rovers);
+                let parts = dispatch::routes::Parts { version: VERSION, seed, tap, clock, limits, stop };
+                let (handle, runner) = dispatch::routes::start(&config, parts, Box::new(keeper));
+                let teller = handle.clone();
+                let store = desk.tell(move |event| teller.store_blocking(event));
+                return Ok(Machine { handle, runner, store: Some(store) });
+            }
+        };
+        Ok(Machine { handle, runner, store: None })
+    }
+
+    /// Opens the database; the data folder is made when it is a file in there.
+    fn open_store(&self) -> Result<(keeper::Link, keeper::Desk), Error> {
+        let store = dispatch::store::connect(&self.args.database, &self.args.data)?;
+        let file = self.args.database.strip_prefix("sqlite:").filter(|file| *file != ":memory:");
+        if file.is_some_and(|file| Path::new(file).is_relative()) {
+            let data = &self.args.data;
+            std::fs::create_dir_all(data).map_err(Error::file("create", data))?;
         }
+        Ok(keeper::start(store, keeper::Pace::default())?)
     }
 
     fn deadline(&self) -> Duration {
         Duration::from_secs(self.args.shutdown_s)
     }
+}
+
+fn dispatch_config(args: RoverArgs) -> dispatch::Config {
+    let RoverArgs { delivery_s, resume_after_s, rover_lost_after_s, keep_tasks_days } = args;
+    dispatch::Config {
+        delivery_within_ms: delivery_s * 1000,
+        resume_after_ms: resume_after_s * 1000,
+        rover_lost_after_ms: rover_lost_after_s * 1000,
+        keep_tasks_for_ms: keep_tasks_days * 24 * 3_600_000,
+    }
+}
+
+/// A machine's task, and the thread of its store.
+struct Machine {
+    handle: Handle,
+    runner: JoinHandle<Value>,
+    store: Option<thread::JoinHandle<()>>,
 }
 
 /// A service that runs.
@@ -118,6 +173,7 @@ pub struct Running {
     pub handle: Handle,
     runner: JoinHandle<Value>,
     server: JoinHandle<()>,
+    store: Option<thread::JoinHandle<()>>,
 }
 
 impl Running {
@@ -132,11 +188,16 @@ impl Running {
         let failed = |source| Error::Service { service: self.service.name(), source };
         served.map_err(failed)?;
         let state = state.map_err(failed)?;
+        if let Some(store) = self.store {
+            // What was handed over is finished; a store that panicked has nothing left to finish.
+            let _ = tokio::task::block_in_place(|| store.join());
+        }
         let text = match self.service {
             Service::GpsStatus => serde_json::from_value(state).map(|status| closing::status(&status)),
             Service::Discovery => {
                 serde_json::from_value::<Vec<_>>(state).map(|rovers| closing::rovers(&rovers))
             }
+            Service::Dispatch => Ok(closing::dispatch(&state)),
         };
         Ok(text.unwrap_or_default())
     }

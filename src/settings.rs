@@ -99,9 +99,13 @@ pub fn load(args: impl IntoIterator<Item = OsString>) -> Result<Loaded, Error> {
     Ok(Loaded { origins: origins(&command, &matches, file.as_ref()), cli })
 }
 
-/// The whole command line. A demonstration needs no receiver: its source is made up where none is named.
+/// The whole command line. A demonstration needs no receiver, its source is made up where none is named; and
+/// it leaves no tasks behind.
 fn command() -> clap::Command {
-    Cli::command().mut_subcommand("demo", |demo| demo.mut_arg("gnss", |gnss| gnss.default_value("scenario")))
+    Cli::command().mut_subcommand("demo", |demo| {
+        demo.mut_arg("gnss", |gnss| gnss.default_value("scenario"))
+            .mut_arg("database", |database| database.default_value("sqlite::memory:"))
+    })
 }
 
 type Values = BTreeMap<String, Vec<String>>;

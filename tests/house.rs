@@ -13,8 +13,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("kit", &["wire"]),
     ("gps-status", &["kit", "wire", "rtk-reader"]),
     ("discovery", &["kit", "wire"]),
-    ("replay", &["gps-status", "discovery", "wire", "kit"]),
-    ("depot", &["wire", "kit", "gps-status", "discovery", "rtk-reader", "replay", "fixtures"]),
+    ("replay", &["gps-status", "discovery", "dispatch", "wire", "kit"]),
+    ("depot", &["wire", "kit", "gps-status", "discovery", "dispatch", "rtk-reader", "replay", "fixtures"]),
     ("dispatch", &["kit", "wire"]),
 ];
 
@@ -56,6 +56,7 @@ fn cores_do_no_io() {
         "services/discovery/src/core",
         "services/discovery/src/codec",
         "services/dispatch/src/core",
+        "services/dispatch/src/codec",
         "rtk-reader/src/frame",
         "rtk-reader/src/decode",
         "fixtures/src",

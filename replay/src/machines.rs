@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 pub type Factory<'a> = dyn Fn(&str, &Start) -> Result<Box<dyn Machine>, BuildError> + Sync + 'a;
 
 /// The services [`build`] knows.
-pub const SERVICES: [&str; 2] = [gps_status::SERVICE, discovery::SERVICE];
+pub const SERVICES: [&str; 3] = [gps_status::SERVICE, discovery::SERVICE, dispatch::SERVICE];
 
 /// Why a recorded service can't be built.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +43,7 @@ pub fn build(service: &str, start: &Start) -> Result<Box<dyn Machine>, BuildErro
     match service {
         gps_status::SERVICE => Ok(Box::new(gps_status::machine(&config(service, start)?))),
         discovery::SERVICE => Ok(Box::new(discovery::machine(&config(service, start)?))),
+        dispatch::SERVICE => Ok(Box::new(dispatch::machine(&config(service, start)?, start.seed))),
         _ => Err(BuildError::Unknown { service: service.to_owned(), version: start.version.clone() }),
     }
 }

@@ -22,7 +22,14 @@ pub fn run(settings: &[Setting]) -> Result<ExitCode, Error> {
 
 fn assignment(setting: &Setting) -> String {
     match &setting.value {
+        Some(value) if has_password(value) => format!("# {} holds a password and is not shown", setting.name),
         Some(value) => format!("{} = {}", setting.name, toml::Value::from(value.as_str())),
         None => format!("# {} is not set", setting.name),
     }
+}
+
+/// A URL's `user:password@`.
+fn has_password(value: &str) -> bool {
+    let authority = value.split_once("://").and_then(|(_, rest)| rest.split('/').next());
+    authority.and_then(|authority| authority.rsplit_once('@')).is_some_and(|(user, _)| user.contains(':'))
 }

@@ -20,6 +20,7 @@ pub fn run(loaded: Loaded) -> Result<ExitCode, Error> {
         Command::Up(args) => block_on(up::run(args, &Service::ALL, None)),
         Command::Serve(Serve::GpsStatus(args)) => block_on(up::run(args, &[Service::GpsStatus], None)),
         Command::Serve(Serve::Discovery(args)) => block_on(up::run(args, &[Service::Discovery], None)),
+        Command::Serve(Serve::Dispatch(args)) => block_on(up::run(args, &[Service::Dispatch], None)),
         Command::Demo(args) => demo::run(args),
         Command::Replay(args) => replay::run(&args),
         Command::Gnss(Gnss::Ports(args)) => gnss::ports::run(&args),

@@ -45,11 +45,19 @@ pub async fn run(args: Up, services: &[Service], limit: Option<Duration>) -> Res
 
     let shared =
         Shared { args: &args, feed: matches!(gnss, Gnss::Feed), origins, tap, clock, stop: stop.clone() };
-    let running: Vec<Running> = listening.into_iter().map(|(which, at)| shared.start(which, at)).collect();
+    let mut running: Vec<Running> = Vec::new();
+    let mut started = Ok(());
+    for (which, at) in listening {
+        match shared.start(which, at) {
+            Ok(service) => running.push(service),
+            Err(error) => started = Err(error),
+        }
+    }
     // The recording ends when nobody can add to it.
     drop(shared);
     let addresses: Vec<_> = running.iter().map(|service| (service.name(), service.address)).collect();
-    let done = match ready.as_mut().map_or(Ok(()), |ready| ready.write(&addresses)) {
+    let ready_told = started.and_then(|()| ready.as_mut().map_or(Ok(()), |ready| ready.write(&addresses)));
+    let done = match ready_told {
         Ok(()) => tokio::select! {
             result = read(gnss, &args, clock, receiver(&running), &stop) => result,
             () = stop.cancelled() => Ok(()),

@@ -10,7 +10,7 @@ use insta::assert_snapshot;
 
 use crate::support::receiver::Receiver;
 use crate::support::running::{Up, entries};
-use crate::support::{depot, skip, stderr};
+use crate::support::{OF_TESTS, depot, skip, stderr};
 
 /// A folder a program is run in.
 struct Folder(tempfile::TempDir);
@@ -99,7 +99,7 @@ fn no_permission() {
         std::os::unix::fs::chown(&receiver.path, Some(0), Some(20)).expect("root may");
         let binary = command.get_program().to_owned();
         command = Command::new("setpriv");
-        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(binary);
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(binary).envs(OF_TESTS);
         if !command.output().is_ok_and(|output| stderr(&output).contains("Usage")) {
             return skip("root may open everything, and nobody may not run depot here");
         }
@@ -204,7 +204,7 @@ fn what_names_no_source() {
 fn an_unknown_key() {
     let folder = Folder::with("depot.toml", b"gnss = 'scenario'\nbuad = 9600\n");
     let said = folder.refused(&up(&["--config", "depot.toml"]), &[]);
-    assert_snapshot!(said, @"2: depot: the configuration depot.toml has an unknown key buad; the keys are allow-origin, baud, data, discovery-port, for, gnss, gps-status-port, host, log, max-connections, no-poll, once, rate, ready-file, record, seed, sessions-dir, shutdown-s, to");
+    assert_snapshot!(said, @"2: depot: the configuration depot.toml has an unknown key buad; the keys are allow-origin, baud, data, database, delivery-s, discovery-port, dispatch-port, for, gnss, gps-status-port, host, keep-tasks-days, log, max-connections, no-poll, once, rate, ready-file, record, resume-after-s, rover-lost-after-s, seed, sessions-dir, shutdown-s, to");
 }
 
 #[test]

@@ -2,13 +2,15 @@
 
 use insta::assert_snapshot;
 
-use crate::support::{depot, stderr, stdout};
+use crate::support::{OF_TESTS, depot, stderr, stdout};
 
 fn config(toml: &str, set_up: impl FnOnce(&mut std::process::Command)) -> (Option<i32>, String, String) {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("depot.toml"), toml).expect("written");
     let mut command = depot();
-    command.env_remove("DEPOT_DISCOVERY_PORT");
+    for (name, _) in OF_TESTS {
+        command.env_remove(name);
+    }
     command.current_dir(folder.path()).args(["config", "--config", "depot.toml"]);
     set_up(&mut command);
     let output = command.output().expect("depot runs");
@@ -34,6 +36,12 @@ fn every_value_says_where_it_comes_from() {
     host = "127.0.0.1"                                    # default
     gps-status-port = "3"                                 # flag
     discovery-port = "4860"                               # default
+    dispatch-port = "4890"                                # default
+    database = "sqlite:dispatch.db"                       # default
+    delivery-s = "10"                                     # default
+    resume-after-s = "60"                                 # default
+    rover-lost-after-s = "300"                            # default
+    keep-tasks-days = "90"                                # default
     # sessions-dir is not set                             # default
     allow-origin = "https://a.example,https://b.example"  # file depot.toml
     max-connections = "10000"                             # default

@@ -19,6 +19,13 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// What would otherwise be shared.
+pub const OF_TESTS: [(&str, &str); 3] = [
+    ("DEPOT_DISCOVERY_PORT", "0"),
+    ("DEPOT_DISPATCH_PORT", "0"),
+    ("DEPOT_DATABASE", "sqlite::memory:"),
+];
+
 /// The program, with nothing of the caller's environment that it would read as a setting.
 pub fn depot() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_depot"));
@@ -27,8 +34,10 @@ pub fn depot() -> Command {
             command.env_remove(name);
         }
     }
-    // Tests run side by side, and few are about discovery: those name another port, or this one again.
-    command.env("DEPOT_DISCOVERY_PORT", "0");
+    // Tests run side by side, and few are about these: those name another port or file, or this one again.
+    for (name, value) in OF_TESTS {
+        command.env(name, value);
+    }
     command
 }
 

@@ -4,7 +4,7 @@
 //! - [`core`]: what dispatch decides, pure.
 //! - [`codec`] maps the wire (HTTP, WebSocket text) and the store's word to the core and back; live shell and
 //!   replay build the same one with [`machine`].
-//! - [`store`]: where it is kept, all of a commit or nothing.
+//! - [`store`]: where it is kept, all of a commit or nothing: SQLite, one file, or PostgreSQL.
 //! - [`routes`] is the shell.
 //!
 //! # How a commit goes

@@ -54,14 +54,39 @@ pub struct Opened {
 }
 
 pub(crate) enum Command {
-    Http { request: Asked, reply: Reply },
-    Open { peer: Peer, path: String, query: String, reply: oneshot::Sender<Opened> },
-    Text { conn: ConnId, text: Utf8Bytes },
-    Lagged { conn: ConnId },
-    Closed { conn: ConnId, code: Option<u16> },
-    Pong { conn: ConnId, token: u64 },
-    Stream { event: StreamEvent },
-    Store { event: StoreEvent },
+    Http {
+        request: Asked,
+        reply: Reply,
+    },
+    Open {
+        peer: Peer,
+        path: String,
+        query: String,
+        reply: oneshot::Sender<Opened>,
+    },
+    Text {
+        conn: ConnId,
+        text: Utf8Bytes,
+    },
+    Lagged {
+        conn: ConnId,
+    },
+    Closed {
+        conn: ConnId,
+        code: Option<u16>,
+    },
+    Pong {
+        conn: ConnId,
+        token: u64,
+    },
+    Stream {
+        event: StreamEvent,
+    },
+    /// `taken` is dropped once the machine has taken it.
+    Store {
+        event: StoreEvent,
+        taken: Option<oneshot::Sender<()>>,
+    },
 }
 
 pub(crate) type Reply = oneshot::Sender<Result<Answered, Refusal>>;
@@ -132,15 +157,21 @@ impl Handle {
     /// # Errors
     /// When the machine is gone.
     pub async fn store(&self, event: StoreEvent) -> Result<(), Gone> {
-        self.send(Command::Store { event }).await
+        self.send(Command::Store { event, taken: None }).await
     }
 
-    /// The same, for a thread of its own.
+    /// The same, for a thread of its own. Returns when the machine has taken it: a commit that comes to the
+    /// [`Keeper`](crate::runner::Keeper) from then on was made with knowledge of it.
     ///
     /// # Errors
     /// When the machine is gone.
     pub fn store_blocking(&self, event: StoreEvent) -> Result<(), Gone> {
-        self.commands.blocking_send(Command::Store { event }).map_err(|_| Gone)
+        let (taken, done) = oneshot::channel();
+        let command = Command::Store { event, taken: Some(taken) };
+        self.commands.blocking_send(command).map_err(|_| Gone)?;
+        // It is dropped, not used: either way it has been taken, or never will be.
+        let _ = done.blocking_recv();
+        Ok(())
     }
 
     /// A WebSocket was accepted.

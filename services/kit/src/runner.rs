@@ -259,7 +259,10 @@ impl Actor {
             Command::Text { .. } | Command::Lagged { .. } | Command::Closed { .. } | Command::Pong { .. } => {
             }
             Command::Stream { event } => self.feed(now, Input::Stream { event }, None),
-            Command::Store { event } => self.store(now, event),
+            Command::Store { event, taken } => {
+                self.store(now, event);
+                drop(taken);
+            }
         }
     }
 

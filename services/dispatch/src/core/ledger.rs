@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 use wire::dispatch::{Mission, TaskStatus, Zone};
 
@@ -73,7 +73,8 @@ pub enum Change {
     Task {
         /// Its status before; the store refuses the change if it has another.
         from: TaskStatus,
-        /// As it is then.
+        /// As it is then. Its route, which never changes but for going when it ends, isn't written with it.
+        #[serde(serialize_with = "without_route")]
         row: Arc<TaskRow>,
     },
     /// An ended task is old enough to be forgotten.
@@ -88,6 +89,10 @@ pub enum Change {
         /// Its key.
         key: String,
     },
+}
+
+fn without_route<S: Serializer>(row: &Arc<TaskRow>, serializer: S) -> Result<S::Ok, S::Error> {
+    TaskRow { route: Arc::default(), ..row.as_ref().clone() }.serialize(serializer)
 }
 
 /// Rows by number (oldest first) and by id.

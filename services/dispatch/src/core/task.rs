@@ -24,6 +24,7 @@ pub struct TaskRow {
     /// The zone it drives, whatever its mission's zone is by now.
     pub zone_id: Uuid,
     /// What it drives; empty once it has ended.
+    #[serde(default, skip_serializing_if = "is_empty")]
     pub route: Arc<Route>,
     /// Where what the rover is known to have been sent starts.
     pub proven: Option<Position>,
@@ -33,6 +34,10 @@ pub struct TaskRow {
     pub cancel_owed: bool,
     /// Unix milliseconds.
     pub ended_ms: Option<i64>,
+}
+
+fn is_empty(route: &Route) -> bool {
+    *route == Route::default()
 }
 
 /// What a rover says of a task, in its own counts.

@@ -58,3 +58,13 @@ CREATE TABLE answers (
     body TEXT NOT NULL,
     at_ms INTEGER NOT NULL
 ) STRICT;
+
+CREATE TABLE keeper (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    -- The last commit's number, written with it: its fate can be looked up.
+    batch INTEGER NOT NULL,
+    -- Written and emptied again to see whether the disk has room.
+    probe TEXT
+) STRICT;
+
+INSERT INTO keeper (one, batch) VALUES (1, 0);

@@ -342,7 +342,7 @@ fn is_refusal(error: &StoreError) -> bool {
 fn is_over(error: &StoreError) -> bool {
     match error {
         StoreError::Postgres { cause, .. } => {
-            let severity = cause.as_db_error().map(|said| said.parsed_severity());
+            let severity = cause.as_db_error().map(tokio_postgres::error::DbError::parsed_severity);
             severity != Some(Some(Severity::Error))
         }
         StoreError::Silent { .. } | StoreError::Closed { .. } | StoreError::Connect { .. } => true,

@@ -8,6 +8,9 @@ use rtk_reader::source::Rate;
 
 use crate::error::EXIT_CODES;
 
+mod replay;
+pub use replay::{MessageFormat, Replay, Review, Update};
+
 /// The base of a rover fleet: an RTK base receiver's status and corrections, recorded and replayed to the bit.
 #[derive(Debug, Parser)]
 #[command(name = "depot", version, after_long_help = EXIT_CODES, after_help = "--help lists the exit codes.")]
@@ -34,6 +37,9 @@ pub enum Command {
     Demo(Demo),
     /// Replay recordings and compare every output, to the bit
     Replay(Replay),
+    /// Work with recordings
+    #[command(subcommand)]
+    Session(Session),
     /// Work with a receiver or a capture of one
     #[command(subcommand)]
     Gnss(Gnss),
@@ -169,13 +175,11 @@ pub struct Demo {
     pub up: Up,
 }
 
-/// `replay`.
-#[derive(Debug, Args)]
-#[command(after_long_help = EXIT_CODES)]
-pub struct Replay {
-    /// Recordings made with --record
-    #[arg(required = true, value_name = "FILE")]
-    pub files: Vec<PathBuf>,
+/// `session`.
+#[derive(Debug, Subcommand)]
+pub enum Session {
+    /// Go through what `depot replay --update=new` proposes: accept, reject or skip each session
+    Review(Review),
 }
 
 /// `gnss`.

@@ -3,6 +3,8 @@
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
+use replay::update::UpdateError;
+
 use crate::commands::gnss::feed::FeedError;
 
 /// The exit codes of `depot`, as `--help` prints them.
@@ -12,7 +14,7 @@ Exit codes:
     1  something failed: reading, writing, the network
     2  usage: a flag, a value, a configuration key
     3  the input is damaged or cut off; what could be read was used
-    4  no such file, port or receiver, or more than one where one was meant
+    4  no such file, port or receiver, nothing selected, or more than one where one was meant
     5  not permitted to open the port or the file
     6  not deterministic: two replays of one recording differ
     7  the port is held by another program
@@ -42,6 +44,37 @@ pub enum Error {
     /// A recording could not be replayed.
     #[error(transparent)]
     Replay(#[from] replay::player::ReplayError),
+    /// Rules of volatile values can't be used.
+    #[error(transparent)]
+    Rules(#[from] replay::volatile::RulesError),
+    /// Paths or patterns of recordings can't be used.
+    #[error(transparent)]
+    Select(#[from] replay::select::SelectError),
+    /// No recording below any of the paths.
+    #[error(
+        "no session is selected: no *.mcap is there; name a recording, a folder of them or a quoted pattern"
+    )]
+    NothingSelected,
+    /// New behaviour could not be taken into a session.
+    #[error(transparent)]
+    Update(#[from] UpdateError),
+    /// A review broke off.
+    #[error(transparent)]
+    Review(#[from] replay::review::ReviewError),
+    /// What a CI accepts nobody has looked at.
+    #[error("{what} is not for a CI (the variable CI is set); run it where a person looks at it")]
+    NotInCi {
+        /// `--update`, `a review`.
+        what: &'static str,
+    },
+    /// Nobody is there to answer.
+    #[error(
+        "a review asks questions, and standard input is no terminal; run it in one ({pending} pending), or accept all with depot replay --update"
+    )]
+    NoTerminal {
+        /// Sessions to review.
+        pending: usize,
+    },
     /// A file could not be read or written.
     #[error("could not {action} {path}: {source}{}", advice(action, source))]
     File {
@@ -116,7 +149,15 @@ impl Error {
         match self {
             Self::Usage(error) if !error.use_stderr() => 0,
             Self::Usage(_) | Self::Settings(_) | Self::Spec(_) | Self::Scenario(_) | Self::Origin(_) => 2,
-            Self::Feed(FeedError::Url { .. }) => 2,
+            Self::Feed(FeedError::Url { .. }) | Self::Rules(_) => 2,
+            Self::NotInCi { .. } | Self::NoTerminal { .. } => 2,
+            Self::Update(UpdateError::Lossy { .. }) => 3,
+            Self::Update(UpdateError::NotRepeatable { .. }) => 6,
+            Self::Update(UpdateError::Replay(error)) => error.exit_code(),
+            Self::Update(_) | Self::Review(_) => 1,
+            Self::Select(replay::select::SelectError::Io { .. }) => 1,
+            Self::Select(_) => 2,
+            Self::NothingSelected => 4,
             Self::File { action: "read", source, .. } => match source.kind() {
                 ErrorKind::NotFound => 4,
                 ErrorKind::PermissionDenied => 5,
@@ -132,7 +173,7 @@ impl Error {
             | Self::Recording(_) => 1,
             Self::NotGnss { .. } => 9,
             Self::Source(error) => source_code(error),
-            Self::Replay(error) => replay_code(error),
+            Self::Replay(error) => error.exit_code(),
         }
     }
 
@@ -156,16 +197,6 @@ fn advice(action: &str, error: &std::io::Error) -> &'static str {
         ("read", ErrorKind::PermissionDenied) => "; ask its owner for the right to read it",
         ("create" | "replace", _) => "; choose a folder that exists and can be written",
         _ => "",
-    }
-}
-
-fn replay_code(error: &replay::player::ReplayError) -> u8 {
-    use replay::{player::ReplayError, session::OpenError};
-    match error {
-        ReplayError::Open(OpenError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => 4,
-        ReplayError::Open(OpenError::Io { source, .. }) if source.kind() == ErrorKind::PermissionDenied => 5,
-        ReplayError::Open(OpenError::Newer { .. }) => 10,
-        _ => error.exit_code(),
     }
 }
 

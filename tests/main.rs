@@ -5,5 +5,6 @@ mod demo;
 mod discovery;
 mod house;
 mod recording;
+mod replaying;
 mod sessions;
 mod support;

@@ -140,7 +140,7 @@ fn children_leaf(expected: &Value, found: &Value, path: &str) -> Option<Mismatch
     })
 }
 
-fn push_name(path: &mut String, name: &str) {
+pub(crate) fn push_name(path: &mut String, name: &str) {
     let mut chars = name.chars();
     let first = chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
     if first && chars.all(|c| c.is_ascii_alphanumeric() || c == '_') {

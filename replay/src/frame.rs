@@ -4,8 +4,13 @@ use std::fmt;
 
 use kit::machine::{ConnId, Input, Output, StoreEvent, StreamEvent};
 use kit::tap::{Body, SessionEvent};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
 
 use crate::diff::short;
+
+/// Characters of an output or a state that are kept to be shown whole.
+pub const MAX_WHOLE_CHARS: usize = 20_000;
 
 /// Whom an event concerns.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +59,63 @@ pub fn output_peer(output: &Output) -> Peer {
         | Output::Ping { conn, .. } => Peer::Conn(*conn),
         Output::Commit { .. } => Peer::Store,
         Output::Publish { path, .. } => Peer::Path(path.clone()),
+    }
+}
+
+/// What a rule may be about: the text a client is told, or what is kept.
+pub fn output_text(output: &Output) -> Option<&str> {
+    match output {
+        Output::Http { body, .. } => Some(body),
+        Output::Send { text, .. } | Output::Publish { text, .. } => Some(text.as_str()),
+        Output::Commit { changes, .. } => Some(changes),
+        Output::Close { .. } | Output::Join { .. } | Output::Ping { .. } => None,
+    }
+}
+
+/// What rules call it: a frame's JSON `type`, or the kind of output.
+pub fn message(output: &Output) -> String {
+    #[derive(Deserialize)]
+    struct Typed {
+        r#type: String,
+    }
+    let kind = match output {
+        Output::Http { .. } => "http",
+        Output::Send { text, .. } | Output::Publish { text, .. } => {
+            let typed = serde_json::from_str::<Typed>(text.as_str());
+            return typed.map_or_else(|_| "text".to_owned(), |typed| typed.r#type);
+        }
+        Output::Commit { .. } => "commit",
+        Output::Close { .. } => "close",
+        Output::Join { .. } => "join",
+        Output::Ping { .. } => "ping",
+    };
+    kind.to_owned()
+}
+
+/// All of an output, with another text in the place of its own.
+pub fn with_text(output: &Output, text: String) -> String {
+    let mut bare = output.clone();
+    match &mut bare {
+        Output::Http { body, .. } => body.clear(),
+        Output::Send { text, .. } | Output::Publish { text, .. } => *text = "".into(),
+        Output::Commit { changes, .. } => changes.clear(),
+        Output::Close { .. } | Output::Join { .. } | Output::Ping { .. } => {}
+    }
+    let envelope = serde_json::to_string(&bare).unwrap_or_default();
+    format!("{envelope}{text}")
+}
+
+/// An output as a person should see it whole.
+pub fn whole(output: &Output) -> String {
+    let text = output_text(output).unwrap_or_default();
+    bounded(&if text.is_empty() { self::output(output) } else { text.to_owned() })
+}
+
+/// As much of it as is shown whole.
+pub fn bounded(text: &str) -> String {
+    match text.char_indices().nth(MAX_WHOLE_CHARS) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
     }
 }
 
@@ -138,4 +200,42 @@ fn session(event: &SessionEvent) -> String {
             format!("session  {addr} was refused {path} with {status}")
         }
     }
+}
+
+/// Every field of an output, each with its length where that varies: no two outputs hash alike.
+pub fn digest(hash: &mut Sha256, output: &Output) {
+    let mut text = |text: &str| {
+        hash.update((text.len() as u64).to_le_bytes());
+        hash.update(text);
+    };
+    let numbers = match output {
+        Output::Http { id, status, body, link } => {
+            text(body);
+            text(link.as_deref().unwrap_or_default());
+            [1, *id, u64::from(*status), link.is_some().into()]
+        }
+        Output::Send { conn, text: sent, key } => {
+            text(sent);
+            [2, *conn, key.is_some().into(), key.unwrap_or_default()]
+        }
+        Output::Publish { path, text: sent, key } => {
+            text(path);
+            text(sent);
+            [3, 0, key.is_some().into(), key.unwrap_or_default()]
+        }
+        Output::Close { conn, code, reason } => {
+            text(reason);
+            [4, *conn, u64::from(*code), 0]
+        }
+        Output::Join { conn, path } => {
+            text(path);
+            [5, *conn, 0, 0]
+        }
+        Output::Ping { conn, token } => [6, *conn, *token, 0],
+        Output::Commit { batch, changes } => {
+            text(changes);
+            [7, *batch, 0, 0]
+        }
+    };
+    numbers.iter().for_each(|number| hash.update(number.to_le_bytes()));
 }

@@ -1,62 +1,26 @@
 //! One service in a replay: its machine, and the comparison of what it does with what it did.
 
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use kit::machine::{Input, Machine, Output, Timestamp};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
+use sha2::Digest;
 
+use crate::compare::{self, Item, Pair};
 use crate::diff::{self, Mismatch};
+use crate::finding::{DifferenceKind, Finding, Tally, Whole};
 use crate::frame::{self, Peer};
+use crate::tardy::{Tardy, Verdict};
+use crate::volatile::{Breach, Moment};
 
-/// Recorded outputs of one input that are kept for the comparison once one has differed; the rest of them
-/// counts as missing.
+/// Outputs of one input that are kept for the comparison once one has differed, of the recorded and of those
+/// that came; the rest counts as missing, and as extra.
 const MAX_UNMATCHED: usize = 4_096;
-
-/// In what way a replay is not what was recorded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DifferenceKind {
-    /// The machine doesn't start as the recorded one did.
-    StartState,
-    /// Another output than the recorded one.
-    Different,
-    /// A recorded output that didn't come.
-    Missing,
-    /// An output that wasn't recorded.
-    Extra,
-    /// Two outputs in the other order.
-    Reordered,
-    /// A recorded wake-up the machine didn't ask for, or one it asked for that wasn't recorded.
-    WakeUp,
-    /// All outputs the same, the state at the end not.
-    EndState,
-    /// The machine panicked.
-    Panicked,
-}
-
-/// A difference, where the comparison saw it.
-#[derive(Debug)]
-pub struct Finding {
-    pub kind: DifferenceKind,
-    pub service: Arc<str>,
-    pub at: Timestamp,
-    /// Events before this number led to it.
-    pub before_seq: u64,
-    pub peer: Option<Peer>,
-    pub mismatch: Mismatch,
-}
-
-/// What a run counts.
-#[derive(Default)]
-pub struct Tally {
-    pub inputs: u64,
-    pub outputs: u64,
-    pub differences: u64,
-    pub first: Option<Finding>,
-    pub digest: Sha256,
-}
+/// Requests that are remembered, to know what an answer answers; that of an older one is just `http`.
+const MAX_REQUESTS: usize = 4_096;
 
 pub struct Lane {
     service: Arc<str>,
@@ -74,6 +38,10 @@ pub struct Lane {
     matched: usize,
     /// What was recorded from the first that differs.
     unmatched: Vec<(u64, Output)>,
+    /// What may still come, or has come before its time.
+    tardy: Tardy,
+    /// `POST /zones`, by its id; only while there are rules.
+    requests: BTreeMap<u64, String>,
 }
 
 impl Lane {
@@ -96,6 +64,8 @@ impl Lane {
             produced: Vec::new(),
             matched: 0,
             unmatched: Vec::new(),
+            tardy: Tardy::default(),
+            requests: BTreeMap::new(),
         };
         lane.compare_state(DifferenceKind::StartState, state, tally);
         lane
@@ -113,6 +83,7 @@ impl Lane {
             return;
         }
         tally.inputs = tally.inputs.saturating_add(1);
+        self.remember(&input, tally);
         let peer = frame::input_peer(&input);
         let woken = matches!(input, Input::Timer);
         let (machine, produced) = (&mut self.machine, &mut self.produced);
@@ -126,7 +97,7 @@ impl Lane {
         }));
         tally.outputs = tally.outputs.saturating_add(self.produced.len() as u64);
         tally.digest.update(seq.to_le_bytes());
-        self.produced.iter().for_each(|output| digest(&mut tally.digest, output));
+        self.produced.iter().for_each(|output| frame::digest(&mut tally.digest, output));
         match outcome {
             Ok(due) => self.check_wake_up(woken, due, tally),
             Err(panic) => self.panicked(&*panic, peer, tally),
@@ -135,10 +106,10 @@ impl Lane {
 
     pub fn output(&mut self, at: Timestamp, seq: u64, output: Output, tally: &mut Tally) {
         self.step(at, seq);
-        if self.unmatched.is_empty() && self.produced.get(self.matched) == Some(&output) {
+        if self.unmatched.is_empty() && self.comes_next(seq, &output, tally) {
             self.matched += 1;
         } else if self.dead || self.unmatched.len() >= MAX_UNMATCHED {
-            tally.differences = tally.differences.saturating_add(1);
+            tally.count(DifferenceKind::Missing);
         } else {
             self.unmatched.push((seq, output));
         }
@@ -146,6 +117,7 @@ impl Lane {
 
     pub fn end(&mut self, at: Timestamp, seq: u64, state: &Value, tally: &mut Tally) {
         self.settle(true, tally);
+        self.give_up(tally);
         self.step(at, seq);
         self.compare_state(DifferenceKind::EndState, state, tally);
     }
@@ -154,50 +126,153 @@ impl Lane {
     /// difference.
     pub fn settle(&mut self, complete: bool, tally: &mut Tally) {
         let recorded = std::mem::take(&mut self.unmatched);
-        let produced = std::mem::take(&mut self.produced);
+        let mut produced = std::mem::take(&mut self.produced);
         let made = produced.get(self.matched..).unwrap_or_default();
         self.matched = 0;
-        if !self.dead {
+        if !self.dead && !(recorded.is_empty() && (made.is_empty() || !complete)) {
             self.align(&recorded, made, complete, tally);
         }
         self.unmatched = reuse(recorded);
-        self.produced = reuse(produced);
+        produced.clear();
+        self.produced = produced;
+        if !complete {
+            self.give_up(tally);
+        }
     }
 
-    fn align(&self, recorded: &[(u64, Output)], made: &[Output], complete: bool, tally: &mut Tally) {
-        let (mut r, mut m) = (0, 0);
-        loop {
-            let (next_recorded, next_made) = (recorded.get(r + 1).map(|(_, output)| output), made.get(m + 1));
-            match (recorded.get(r), made.get(m)) {
-                (Some((_, expected)), Some(found)) if expected == found => (r, m) = (r + 1, m + 1),
-                (Some((seq, expected)), Some(found)) => {
-                    let made_later = complete && next_made == Some(expected);
-                    let recorded_later = complete && next_recorded == Some(found);
-                    let kind = match (made_later, recorded_later) {
-                        (true, true) => DifferenceKind::Reordered,
-                        (true, false) => DifferenceKind::Extra,
-                        (false, true) => DifferenceKind::Missing,
-                        (false, false) => DifferenceKind::Different,
-                    };
-                    (r, m) = match kind {
-                        DifferenceKind::Reordered => (r + 2, m + 2),
-                        DifferenceKind::Extra => (r, m + 1),
-                        DifferenceKind::Missing => (r + 1, m),
-                        _ => (r + 1, m + 1),
-                    };
-                    self.found(kind, *seq, Some(expected), Some(found), tally);
+    /// Whether the next output is the recorded one. One that is the same but for an inconsistent volatile value
+    /// is the one that was meant, and a difference.
+    fn comes_next(&mut self, seq: u64, recorded: &Output, tally: &mut Tally) -> bool {
+        let Some(found) = self.produced.get(self.matched) else { return false };
+        let found = if tally.checker.is_none() {
+            return found == recorded;
+        } else {
+            found.clone()
+        };
+        if found != *recorded && self.content(recorded, tally) != self.content(&found, tally) {
+            return false;
+        }
+        self.check(seq, recorded, &found, tally);
+        true
+    }
+
+    /// Volatile values of two outputs that are one.
+    fn check(&mut self, seq: u64, recorded: &Output, found: &Output, tally: &mut Tally) {
+        if let Some(Breach::Inconsistent(mismatch)) = self.breach(recorded, found, tally) {
+            let kind = DifferenceKind::Inconsistent;
+            self.tell(kind, seq, Some(recorded), Some(found), Some(mismatch), tally);
+        }
+        if let Output::Http { id, .. } = found {
+            self.requests.remove(id);
+        }
+    }
+
+    fn breach(&self, recorded: &Output, found: &Output, tally: &mut Tally) -> Option<Breach> {
+        let checker = tally.checker.as_mut()?;
+        let (expected_text, found_text) = (frame::output_text(recorded)?, frame::output_text(found)?);
+        let message = self.message(recorded);
+        let peer = frame::output_peer(recorded).to_string();
+        let moment = Moment {
+            service: &self.service,
+            message: &message,
+            peer: &peer,
+            recorded_at: self.at,
+            found_at: self.at,
+        };
+        checker.texts(moment, expected_text, found_text)
+    }
+
+    fn align(&mut self, recorded: &[(u64, Output)], made: &[Output], complete: bool, tally: &mut Tally) {
+        let seq = |n: usize| recorded.get(n).map_or(self.next_seq, |(seq, _)| *seq);
+        let item = |output| Item {
+            stream: frame::output_peer(output).to_string(),
+            kind: self.message(output),
+            content: self.content(output, tally),
+        };
+        let kept = made.get(..MAX_UNMATCHED.min(made.len())).unwrap_or_default();
+        let mine: Vec<Item> = recorded.iter().map(|(_, output)| item(output)).collect();
+        let theirs: Vec<Item> = kept.iter().map(item).collect();
+        let pairs = compare::align(&mine, &theirs);
+        let next_seq = self.next_seq;
+        // Every connection got what it should in its order, and yet it isn't the same to the bit.
+        let across = pairs
+            .iter()
+            .all(|pair| matches!(pair, Pair::Same { .. }))
+            .then(|| pairs.iter().position(|pair| pair.recorded() != pair.found()))
+            .flatten();
+        let across = across.and_then(|n| pairs.get(n)).copied();
+        let seqs: Vec<u64> = (0..recorded.len()).map(seq).collect();
+        for pair in pairs {
+            let expected = pair.recorded().and_then(|n| recorded.get(n)).map(|(_, output)| output);
+            let found = pair.found().and_then(|n| kept.get(n));
+            let seq = pair.recorded().and_then(|n| seqs.get(n)).copied().unwrap_or(next_seq);
+            match (pair, expected, found) {
+                (Pair::Same { .. }, Some(expected), Some(found)) => {
+                    if across == Some(pair) {
+                        self.tell(DifferenceKind::Reordered, seq, Some(expected), made.first(), None, tally);
+                    }
+                    self.check(seq, expected, found, tally);
                 }
-                (Some((seq, expected)), None) => {
-                    self.found(DifferenceKind::Missing, *seq, Some(expected), None, tally);
-                    r += 1;
+                (Pair::Reordered { .. }, Some(expected), Some(found)) => {
+                    let instead =
+                        pair.recorded().and_then(|n| kept.get(n)).filter(|other| *other != expected);
+                    self.tell(
+                        DifferenceKind::Reordered,
+                        seq,
+                        Some(expected),
+                        instead.or(Some(found)),
+                        None,
+                        tally,
+                    );
+                    self.check(seq, expected, found, tally);
                 }
-                (None, Some(found)) if complete => {
-                    self.found(DifferenceKind::Extra, self.next_seq, None, Some(found), tally);
-                    m += 1;
+                (Pair::Different { .. }, Some(expected), Some(found)) => {
+                    let place = self.breach(expected, found, tally).map(Breach::mismatch);
+                    self.tell(DifferenceKind::Different, seq, Some(expected), Some(found), place, tally);
                 }
-                (None, _) => return,
+                (Pair::Missing { .. }, Some(expected), _) => {
+                    let content =
+                        mine.get(pair.recorded().unwrap_or_default()).map(|item| item.content.clone());
+                    let owed =
+                        self.tardy.missing(content.unwrap_or_default(), self.at, seq, expected.clone());
+                    self.tardily(owed, tally);
+                }
+                (Pair::Extra { .. }, _, Some(found)) if complete => {
+                    let content =
+                        theirs.get(pair.found().unwrap_or_default()).map(|item| item.content.clone());
+                    let ahead =
+                        self.tardy.extra(content.unwrap_or_default(), self.at, next_seq, found.clone());
+                    self.tardily(ahead, tally);
+                }
+                _ => {}
             }
         }
+        for _ in made.iter().skip(MAX_UNMATCHED).filter(|_| complete) {
+            tally.count(DifferenceKind::Extra);
+        }
+    }
+
+    /// Tells what is certain now about messages that stand in another place.
+    fn tardily(&mut self, verdicts: Vec<Verdict>, tally: &mut Tally) {
+        for verdict in verdicts {
+            let Verdict { kind, at, seq, recorded, found, by } = verdict;
+            let (recorded, found) = (recorded.as_ref(), found.as_ref());
+            let mismatch = by.map(|(late_at, found_seq)| Mismatch {
+                path: "when".to_owned(),
+                expected: Some(format!("{} (event {seq})", crate::report::utc(at))),
+                found: Some(format!("{} (before event {found_seq})", crate::report::utc(late_at))),
+            });
+            self.tell_at(kind, at, seq, recorded, found, mismatch, tally);
+            if let (Some(recorded), Some(found)) = (recorded, found) {
+                self.check(seq, recorded, found, tally);
+            }
+        }
+    }
+
+    /// What hasn't come by now is missing.
+    fn give_up(&mut self, tally: &mut Tally) {
+        let verdicts = self.tardy.give_up();
+        self.tardily(verdicts, tally);
     }
 
     /// The live shell wakes a machine when it asks for it, not before; and before any input that is later.
@@ -212,46 +287,53 @@ impl Lane {
             let found = due.map_or_else(|| "none".to_owned(), crate::report::utc);
             let path = "the next wake-up".to_owned();
             let mismatch = Mismatch { path, expected: Some(expected.to_owned()), found: Some(found) };
-            self.tell(DifferenceKind::WakeUp, self.next_seq, None, mismatch, tally);
+            self.tell(DifferenceKind::WakeUp, self.next_seq, None, None, Some(mismatch), tally);
         }
-    }
-
-    fn found(
-        &self,
-        kind: DifferenceKind,
-        before_seq: u64,
-        expected: Option<&Output>,
-        found: Option<&Output>,
-        tally: &mut Tally,
-    ) {
-        let whole = |output: Option<&Output>| output.map(|output| diff::short(&frame::output(output)));
-        let all = |expected, found| Mismatch { path: "$".to_owned(), expected, found };
-        let (peer, mismatch) = match (kind, expected, found) {
-            (DifferenceKind::Missing, expected, _) => (expected, all(whole(expected), None)),
-            (DifferenceKind::Extra, _, found) => (found, all(None, whole(found))),
-            (DifferenceKind::Different, Some(expected), Some(found)) => {
-                let mismatch = diff::outputs(expected, found);
-                (Some(expected), mismatch.unwrap_or_else(|| all(whole(Some(expected)), whole(Some(found)))))
-            }
-            _ => (expected, all(whole(expected), whole(found))),
-        };
-        self.tell(kind, before_seq, peer.map(frame::output_peer), mismatch, tally);
     }
 
     fn tell(
         &self,
         kind: DifferenceKind,
         before_seq: u64,
-        peer: Option<Peer>,
-        mismatch: Mismatch,
+        expected: Option<&Output>,
+        found: Option<&Output>,
+        mismatch: Option<Mismatch>,
         tally: &mut Tally,
     ) {
-        tally.differences = tally.differences.saturating_add(1);
-        // Another service's may have been seen before and stand later.
-        if tally.first.as_ref().is_none_or(|first| before_seq < first.before_seq) {
-            let (service, at) = (self.service.clone(), self.at);
-            tally.first = Some(Finding { kind, service, at, before_seq, peer, mismatch });
+        self.tell_at(kind, self.at, before_seq, expected, found, mismatch, tally);
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "all that a finding is made of")]
+    fn tell_at(
+        &self,
+        kind: DifferenceKind,
+        at: Timestamp,
+        before_seq: u64,
+        expected: Option<&Output>,
+        found: Option<&Output>,
+        mismatch: Option<Mismatch>,
+        tally: &mut Tally,
+    ) {
+        if !tally.wants(kind, before_seq) {
+            return;
         }
+        let short = |output: Option<&Output>| output.map(|output| diff::short(&frame::output(output)));
+        let place = match (kind, expected, found) {
+            (DifferenceKind::Different, Some(expected), Some(found)) => diff::outputs(expected, found),
+            _ => None,
+        };
+        let all = || Mismatch { path: "$".to_owned(), expected: short(expected), found: short(found) };
+        let whole = (expected.is_some() || found.is_some())
+            .then(|| Whole { recorded: expected.map(frame::whole), found: found.map(frame::whole) });
+        tally.keep(Finding {
+            kind,
+            service: self.service.clone(),
+            at,
+            before_seq,
+            peer: expected.or(found).map(frame::output_peer),
+            mismatch: mismatch.or(place).unwrap_or_else(all),
+            whole,
+        });
     }
 
     fn compare_state(&mut self, kind: DifferenceKind, expected: &Value, tally: &mut Tally) {
@@ -261,8 +343,27 @@ impl Lane {
         match catch_unwind(AssertUnwindSafe(|| self.machine.state())) {
             Ok(state) => {
                 tally.digest.update(state.to_string());
-                if let Some(mismatch) = diff::values(expected, &state) {
-                    self.tell(kind, self.next_seq, None, mismatch, tally);
+                let breach = match &mut tally.checker {
+                    Some(checker) => {
+                        let (recorded_at, found_at) = (self.at, self.at);
+                        let peer = if kind == DifferenceKind::StartState { "start" } else { "end" };
+                        let service = &*self.service;
+                        let moment = Moment { service, message: "state", peer, recorded_at, found_at };
+                        checker.values(moment, expected, &state)
+                    }
+                    None => diff::values(expected, &state).map(Breach::Different),
+                };
+                if let Some(breach) = breach {
+                    let kind = match breach {
+                        Breach::Different(_) => kind,
+                        Breach::Inconsistent(_) => DifferenceKind::Inconsistent,
+                    };
+                    if tally.wants(kind, self.next_seq) {
+                        let [recorded, found] =
+                            [expected, &state].map(|state| Some(frame::bounded(&state.to_string())));
+                        let whole = Some(Whole { recorded, found });
+                        tally.keep(self.finding(kind, None, breach.mismatch(), whole));
+                    }
                 }
             }
             Err(panic) => self.panicked(&*panic, None, tally),
@@ -270,17 +371,64 @@ impl Lane {
     }
 
     fn panicked(&mut self, panic: &(dyn Any + Send), peer: Option<Peer>, tally: &mut Tally) {
-        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-        let found = Some(diff::short(&text.unwrap_or_else(|| "the machine panicked".to_owned())));
+        let found = Some(said(panic));
         let mismatch = Mismatch { path: "$".to_owned(), expected: None, found };
-        self.tell(DifferenceKind::Panicked, self.next_seq, peer, mismatch, tally);
+        if tally.wants(DifferenceKind::Panicked, self.next_seq) {
+            tally.keep(self.finding(DifferenceKind::Panicked, peer, mismatch, None));
+        }
+        self.give_up(tally);
         self.dead = true;
+    }
+
+    fn finding(
+        &self,
+        kind: DifferenceKind,
+        peer: Option<Peer>,
+        mismatch: Mismatch,
+        whole: Option<Whole>,
+    ) -> Finding {
+        let (service, at, before_seq) = (self.service.clone(), self.at, self.next_seq);
+        Finding { kind, service, at, before_seq, peer, mismatch, whole }
+    }
+
+    /// An output's kind, as rules name it.
+    fn message(&self, output: &Output) -> String {
+        match output {
+            Output::Http { id, .. } => self.requests.get(id).cloned().unwrap_or_else(|| "http".to_owned()),
+            output => frame::message(output),
+        }
+    }
+
+    /// An output's content; volatile values masked.
+    fn content(&self, output: &Output, tally: &Tally) -> String {
+        let masked = tally
+            .checker
+            .as_ref()
+            .zip(frame::output_text(output))
+            .and_then(|(checker, text)| checker.masked(&self.service, &self.message(output), text));
+        match masked {
+            Some(text) => frame::with_text(output, text),
+            None => frame::with_text(output, frame::output_text(output).unwrap_or_default().to_owned()),
+        }
+    }
+
+    fn remember(&mut self, input: &Input, tally: &Tally) {
+        if let Input::Http { id, method, path, .. } = input
+            && tally.checker.is_some()
+        {
+            self.requests.insert(*id, format!("{method} {path}"));
+            if self.requests.len() > MAX_REQUESTS {
+                self.requests.pop_first();
+            }
+        }
     }
 
     fn step(&mut self, at: Timestamp, seq: u64) {
         self.at = at;
         self.next_seq = seq.saturating_add(1);
+        if self.tardy.is_waiting() {
+            self.tardy.pass(at);
+        }
     }
 }
 
@@ -290,40 +438,9 @@ fn reuse<T>(mut list: Vec<T>) -> Vec<T> {
     list
 }
 
-/// Every field of an output, each with its length where that varies: no two outputs hash alike.
-fn digest(hash: &mut Sha256, output: &Output) {
-    let mut text = |text: &str| {
-        hash.update((text.len() as u64).to_le_bytes());
-        hash.update(text);
-    };
-    let numbers = match output {
-        Output::Http { id, status, body, link } => {
-            text(body);
-            text(link.as_deref().unwrap_or_default());
-            [1, *id, u64::from(*status), link.is_some().into()]
-        }
-        Output::Send { conn, text: sent, key } => {
-            text(sent);
-            [2, *conn, key.is_some().into(), key.unwrap_or_default()]
-        }
-        Output::Publish { path, text: sent, key } => {
-            text(path);
-            text(sent);
-            [3, 0, key.is_some().into(), key.unwrap_or_default()]
-        }
-        Output::Close { conn, code, reason } => {
-            text(reason);
-            [4, *conn, u64::from(*code), 0]
-        }
-        Output::Join { conn, path } => {
-            text(path);
-            [5, *conn, 0, 0]
-        }
-        Output::Ping { conn, token } => [6, *conn, *token, 0],
-        Output::Commit { batch, changes } => {
-            text(changes);
-            [7, *batch, 0, 0]
-        }
-    };
-    numbers.iter().for_each(|number| hash.update(number.to_le_bytes()));
+/// A panic's text.
+pub fn said(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    diff::short(&text.unwrap_or_else(|| "the machine panicked".to_owned()))
 }

@@ -10,17 +10,29 @@
 //! - [`report`]: what a person is told about it, and the exit code.
 //! - [`mod@format`]: how events lie in the file. [`machines`]: which machine plays which service.
 
+pub mod compare;
 pub mod diff;
 pub mod format;
+pub mod html;
+pub mod junit;
 pub mod machines;
+pub mod message;
 pub mod player;
 pub mod recorder;
 pub mod report;
+pub mod review;
+pub mod select;
 pub mod session;
+pub mod suite;
+pub mod update;
+pub mod volatile;
 pub mod writer;
 
+mod finding;
 mod frame;
 mod hot;
 mod lane;
+mod markup;
 mod records;
 mod schema;
+mod tardy;

@@ -10,29 +10,35 @@
 //! depends on inputs nobody knows. So it is with a service whose end isn't recorded: it crashed, or went on
 //! when the recorder had stopped.
 //!
+//! Outputs are compared to the bit, unless rules say that a value of theirs is volatile: see
+//! [`crate::volatile`]. This is replaying at *core level*; other levels compare with the same modules
+//! ([`crate::compare`], [`crate::volatile`]) what they get over a wire.
+//!
 //! Wake-ups are inputs here, so they are held against what the machine asks for: one it doesn't ask for (yet),
 //! and an input before which it should have been woken, are differences. What can't be seen is a machine that
 //! now asks a little earlier than the recorded wake-up and then does the same: a live shell is late, too.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use kit::clock::Clock;
-use kit::machine::Timestamp;
+use kit::machine::{Output, Timestamp};
 use kit::tap::Body;
 use sha2::Digest;
 
+use crate::finding::{Finding, Tally};
 use crate::frame;
-use crate::lane::{Finding, Lane, Tally};
-use crate::machines::{BuildError, Factory};
+use crate::lane::Lane;
+use crate::machines::{self, BuildError, Factory};
 use crate::report::{self, Difference, Frame, Lossy, Outcome, Report};
-use crate::session::{OpenError, Problem, Recorded, Session};
+use crate::session::{OpenError, Recorded, Session};
+use crate::volatile::{Checker, Rules};
 
 /// Events shown before a difference.
 pub const HISTORY_EVENTS: usize = 5;
-/// Events between two calls of [`replay_watched`]'s watcher.
+/// Events between two calls of [`Plan::watch`].
 const WATCH_EVENTS: u64 = 1_024;
 
 /// How to replay.
@@ -45,6 +51,27 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self { twice: true }
+    }
+}
+
+/// [`Options`], and what else there is to choose.
+#[derive(Clone, Copy)]
+pub struct Plan<'a> {
+    /// How to replay.
+    pub options: Options,
+    /// Volatile values; none: compare to the bit.
+    pub rules: Option<&'a Rules>,
+    /// So many differences are told with all that belongs to them, the first in any case.
+    pub tell: usize,
+    /// Both runs at the same time; otherwise one after the other, for whoever uses the other cores.
+    pub side_by_side: bool,
+    /// Told now and then how many bytes of the file have been read.
+    pub watch: &'a (dyn Fn(u64) + Sync),
+}
+
+impl Default for Plan<'_> {
+    fn default() -> Self {
+        Self { options: Options::default(), rules: None, tell: 1, side_by_side: true, watch: &|_| () }
     }
 }
 
@@ -84,6 +111,9 @@ impl ReplayError {
             Self::Open(OpenError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
                 report::NOT_FOUND
             }
+            Self::Open(OpenError::Io { source, .. }) if source.kind() == io::ErrorKind::PermissionDenied => {
+                report::NOT_PERMITTED
+            }
             _ => report::TOOL_ERROR,
         }
     }
@@ -94,55 +124,57 @@ impl ReplayError {
 /// # Errors
 /// See [`ReplayError`]. A difference is no error but a [`Report`].
 pub fn replay(session: &Session, factory: &Factory, options: Options) -> Result<Report, ReplayError> {
-    replay_watched(session, factory, options, &|_| ())
+    replay_planned(session, factory, &Plan { options, ..Plan::default() })
 }
 
-/// [`replay`], telling `watch` now and then how many bytes of the file have been read.
+/// [`replay`] with all there is to choose.
 ///
 /// # Errors
 /// See [`replay`].
-pub fn replay_watched(
-    session: &Session,
-    factory: &Factory,
-    options: Options,
-    watch: &(dyn Fn(u64) + Sync),
-) -> Result<Report, ReplayError> {
+pub fn replay_planned(session: &Session, factory: &Factory, plan: &Plan) -> Result<Report, ReplayError> {
     let clock = Clock::start();
     let started = clock.now();
-    let (first, second) = if options.twice {
-        std::thread::scope(|scope| {
-            let second = scope.spawn(|| run(session, factory, &|_| ()));
-            let first = run(session, factory, watch);
+    let silent = Plan { watch: &|_| (), ..*plan };
+    let (first, second) = match plan.options.twice {
+        true if plan.side_by_side => std::thread::scope(|scope| {
+            let second = scope.spawn(|| run(session, factory, &silent));
+            let first = run(session, factory, plan);
             // Machines' panics are caught in the run; any other is ours, and goes on.
             let second = second.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             (first, Some(second))
-        })
-    } else {
-        (run(session, factory, watch), None)
+        }),
+        true => (run(session, factory, plan), Some(run(session, factory, &silent))),
+        false => (run(session, factory, plan), None),
     };
     let mut shown = first?;
     let mut digests = vec![shown.digest()];
     if let Some(second) = second.transpose()? {
         digests.push(second.digest());
         // Where the two part, the one that left the recording shows where.
-        if shown.tally.first.is_none() {
+        if shown.tally.first().is_none() {
             shown = second;
         }
     }
     if shown.services == 0 && shown.lossy.is_none() {
-        return Err(ReplayError::Empty { name: session.name() });
+        return Err(match shown.unknown.pop() {
+            Some(unknown) => unknown.into(),
+            None => ReplayError::Empty { name: session.name() },
+        });
     }
-    let history = match &shown.tally.first {
-        Some(finding) => history(session, finding)?,
-        None => Vec::new(),
-    };
-    Ok(told(session, shown, digests, history, clock.now().saturating_sub(started)))
+    let moments = moments(session, &shown.tally.list, plan.tell)?;
+    Ok(told(session, shown, digests, moments, clock.now().saturating_sub(started)))
 }
 
 /// One run's result.
-struct Run {
-    tally: Tally,
+struct Run<'r> {
+    tally: Tally<'r>,
     services: u64,
+    /// Services that can't be built; their events are passed over.
+    unknown: Vec<BuildError>,
+    passed_over: BTreeSet<Arc<str>>,
+    /// Of the programs that recorded the services, each once.
+    versions: BTreeSet<String>,
+    notes: BTreeSet<String>,
     first_at: Option<Timestamp>,
     last_at: Timestamp,
     lossy: Option<Lossy>,
@@ -150,17 +182,22 @@ struct Run {
     endless: Option<Arc<str>>,
 }
 
-impl Run {
+impl Run<'_> {
     fn digest(&self) -> String {
         self.tally.digest.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 
-fn run(session: &Session, factory: &Factory, watch: &dyn Fn(u64)) -> Result<Run, ReplayError> {
+fn run<'r>(session: &Session, factory: &Factory, plan: &Plan<'r>) -> Result<Run<'r>, ReplayError> {
     let mut lanes = BTreeMap::new();
+    let checker = plan.rules.filter(|rules| !rules.is_empty()).map(Checker::new);
     let mut run = Run {
-        tally: Tally::default(),
+        tally: Tally { checker, keep: plan.tell, ..Tally::default() },
         services: 0,
+        unknown: Vec::new(),
+        passed_over: BTreeSet::new(),
+        versions: BTreeSet::new(),
+        notes: BTreeSet::new(),
         first_at: None,
         last_at: Timestamp::ZERO,
         lossy: None,
@@ -171,9 +208,12 @@ fn run(session: &Session, factory: &Factory, watch: &dyn Fn(u64)) -> Result<Run,
         match event {
             Ok(event) => {
                 if event.seq.is_multiple_of(WATCH_EVENTS) {
-                    watch(events.read_bytes());
+                    (plan.watch)(events.read_bytes());
                 }
-                run.first_at.get_or_insert(event.at);
+                if run.first_at.is_none() {
+                    run.first_at = Some(event.at);
+                    run.tally.checker.iter_mut().for_each(|checker| checker.begin(event.at, event.at));
+                }
                 run.last_at = run.last_at.max(event.at);
                 if let Err(stop) = step(&mut lanes, event, factory, &mut run)? {
                     run.lossy = Some(stop);
@@ -190,7 +230,9 @@ fn run(session: &Session, factory: &Factory, watch: &dyn Fn(u64)) -> Result<Run,
     lanes.values_mut().for_each(|lane: &mut Lane| lane.settle(false, &mut run.tally));
     if run.lossy.is_none() {
         let endless = run.endless.take().or_else(|| lanes.into_keys().next());
-        run.lossy = endless.map(|service| Lossy::NoEnd { service: service.to_string() });
+        let endless = endless.map(|service| Lossy::NoEnd { service: service.to_string() });
+        let unknown = run.unknown.first().map(|unknown| Lossy::Unknown { problem: unknown.to_string() });
+        run.lossy = endless.or(unknown.filter(|_| run.services > 0));
     }
     Ok(run)
 }
@@ -200,7 +242,7 @@ fn step(
     lanes: &mut BTreeMap<Arc<str>, Lane>,
     event: Recorded,
     factory: &Factory,
-    run: &mut Run,
+    run: &mut Run<'_>,
 ) -> Result<Result<(), Lossy>, ReplayError> {
     let Recorded { seq, at, service, body } = event;
     let tally = &mut run.tally;
@@ -212,7 +254,19 @@ fn step(
                 earlier.settle(false, tally);
                 run.endless.get_or_insert_with(|| service.clone());
             }
-            let machine = factory(&service, &start)?;
+            let machine = match factory(&service, &start) {
+                Ok(machine) => machine,
+                // The others can still be replayed.
+                Err(unknown @ BuildError::Unknown { .. }) => {
+                    if run.passed_over.insert(service) {
+                        run.unknown.push(unknown);
+                    }
+                    return Ok(Ok(()));
+                }
+                Err(error) => return Err(error.into()),
+            };
+            run.notes.extend(machines::notes(&service, &start));
+            run.versions.insert(start.version);
             let lane = Lane::start(service.clone(), machine, at, seq, &start.state, tally);
             lanes.insert(service, lane);
             run.services = run.services.saturating_add(1);
@@ -221,6 +275,9 @@ fn step(
         _ => {}
     }
     let Some(lane) = lanes.get_mut(&service) else {
+        if run.passed_over.contains(&service) {
+            return Ok(Ok(()));
+        }
         return Ok(Err(Lossy::NoStart { service: service.to_string(), seq }));
     };
     if at < lane.at() {
@@ -238,49 +295,100 @@ fn step(
     Ok(Ok(()))
 }
 
-/// The last events of the service before a difference. Read again rather than kept at every step.
-fn history(session: &Session, finding: &Finding) -> Result<Vec<Frame>, ReplayError> {
-    let mut last = VecDeque::with_capacity(HISTORY_EVENTS);
-    let mut first_at = None;
-    let before =
-        |event: &Result<Recorded, Problem>| event.as_ref().is_ok_and(|event| event.seq < finding.before_seq);
-    for event in events(session)?.take_while(before).flatten() {
-        first_at.get_or_insert(event.at);
-        if event.service == finding.service {
-            if last.len() == HISTORY_EVENTS {
-                last.pop_front();
-            }
-            last.push_back(event);
-        }
-    }
-    let frame = |event: Recorded| Frame {
-        seq: event.seq,
-        since_start: since(event.at, first_at),
-        text: frame::body(&event.body),
-    };
-    Ok(last.into_iter().map(frame).collect())
+/// What led to a difference.
+#[derive(Default)]
+struct Moment {
+    before: Vec<Frame>,
+    gnss: Option<String>,
 }
 
-fn told(session: &Session, run: Run, digests: Vec<String>, before: Vec<Frame>, elapsed: Duration) -> Report {
-    let first = run.tally.first.map(|finding| Difference {
+/// The last events of the service before each difference, and the receiver's status then. Read again rather
+/// than kept at every step.
+fn moments(session: &Session, findings: &[Finding], tell: usize) -> Result<Vec<Moment>, ReplayError> {
+    let mut moments = Vec::new();
+    let mut findings = findings.iter().peekable();
+    if findings.peek().is_none() {
+        return Ok(moments);
+    }
+    let mut last: BTreeMap<Arc<str>, VecDeque<Recorded>> = BTreeMap::new();
+    let (mut gnss, mut first_at) = (None, None);
+    let mut moment = |last: &BTreeMap<Arc<str>, VecDeque<Recorded>>, finding: &Finding, gnss, first_at| {
+        let frame = |event: &Recorded| Frame {
+            seq: event.seq,
+            since_start: since(event.at, first_at),
+            text: frame::body(&event.body),
+        };
+        let before = last.get(&finding.service).map(|last| last.iter().map(frame).collect());
+        moments.push(Moment { before: before.unwrap_or_default(), gnss });
+    };
+    for event in events(session)?.map_while(Result::ok) {
+        while let Some(finding) = findings.next_if(|finding| finding.before_seq <= event.seq) {
+            moment(&last, finding, gnss.clone(), first_at);
+        }
+        if findings.peek().is_none() {
+            break;
+        }
+        first_at.get_or_insert(event.at);
+        if tell > 1 {
+            gnss = told_status(&event.body).or(gnss);
+        }
+        let last = last.entry(event.service.clone()).or_default();
+        if last.len() == HISTORY_EVENTS {
+            last.pop_front();
+        }
+        last.push_back(event);
+    }
+    findings.for_each(|finding| moment(&last, finding, gnss.clone(), first_at));
+    Ok(moments)
+}
+
+/// The receiver's status, if that is what was told.
+fn told_status(body: &Body) -> Option<String> {
+    match body {
+        Body::Out(output @ (Output::Send { text, .. } | Output::Publish { text, .. })) => {
+            let status = text.as_str().contains("gps_status") && frame::message(output) == "gps_status";
+            status.then(|| frame::bounded(text.as_str()))
+        }
+        _ => None,
+    }
+}
+
+fn told(
+    session: &Session,
+    run: Run,
+    digests: Vec<String>,
+    moments: Vec<Moment>,
+    elapsed: Duration,
+) -> Report {
+    let difference = |(finding, moment): (Finding, Moment)| Difference {
         kind: finding.kind,
         at: finding.at,
         since_start: since(finding.at, run.first_at),
+        seq: finding.before_seq,
         service: finding.service.to_string(),
         peer: finding.peer,
         mismatch: finding.mismatch,
-        before,
-    });
+        whole: finding.whole,
+        before: moment.before,
+        gnss: moment.gnss,
+    };
+    let used_rules = run.tally.used_rules();
+    let list: Vec<Difference> = run.tally.list.into_iter().zip(moments).map(difference).collect();
     Report {
         session: session.name(),
         recorded_by: session.about().version.clone(),
+        versions: run.versions.into_iter().collect(),
+        notes: run.notes.into_iter().collect(),
         inputs: run.tally.inputs,
         outputs: run.tally.outputs,
         recorded: since(run.last_at, run.first_at),
         elapsed,
         differences: run.tally.differences,
-        first,
+        kinds: run.tally.kinds,
+        first: list.first().cloned(),
+        list,
         lossy: run.lossy,
+        used_rules,
         digests,
     }
 }

@@ -1,19 +1,24 @@
 //! What a replay found, for people and for the shell.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
 use kit::machine::Timestamp;
 
 use crate::diff::Mismatch;
+pub use crate::finding::{DifferenceKind, Whole};
 pub use crate::frame::Peer;
-pub use crate::lane::DifferenceKind;
 use crate::session::Problem;
 
 /// Exit code: the tool itself failed; see [`crate::player::ReplayError::exit_code`].
 pub const TOOL_ERROR: u8 = 1;
-/// Exit code: there is no such file.
+/// Exit code: what was asked for makes no sense, a file of rules included.
+pub const USAGE: u8 = 2;
+/// Exit code: there is no such file, or nothing was selected.
 pub const NOT_FOUND: u8 = 4;
+/// Exit code: the file may not be read.
+pub const NOT_PERMITTED: u8 = 5;
 /// Exit code: the file is something else than a recording.
 pub const NOT_A_RECORDING: u8 = 9;
 /// Exit code: the recording is of a format this program doesn't know yet.
@@ -52,6 +57,10 @@ pub struct Report {
     pub session: String,
     /// The version of the program that recorded it.
     pub recorded_by: String,
+    /// Of the programs that ran the services, where other than that: each once.
+    pub versions: Vec<String>,
+    /// What a person should know besides: settings of another version.
+    pub notes: Vec<String>,
     /// Inputs fed.
     pub inputs: u64,
     /// Outputs that came.
@@ -62,10 +71,16 @@ pub struct Report {
     pub elapsed: Duration,
     /// How many there are.
     pub differences: u64,
-    /// The first of them.
+    /// How many of each sort.
+    pub kinds: BTreeMap<DifferenceKind, u64>,
+    /// The first of them in the recording.
     pub first: Option<Difference>,
+    /// The first and those after it, as many as [`crate::player::Plan::tell`] asked for.
+    pub list: Vec<Difference>,
     /// Why the recording wasn't replayed to its end.
     pub lossy: Option<Lossy>,
+    /// The rules of the plan, by their place, that selected a value.
+    pub used_rules: BTreeSet<usize>,
     /// SHA-256 over all outputs and states, in hexadecimal, of each run.
     pub digests: Vec<String>,
 }
@@ -79,14 +94,20 @@ pub struct Difference {
     pub at: Timestamp,
     /// When, from the first event on.
     pub since_start: Duration,
+    /// Events before this number led to it.
+    pub seq: u64,
     /// The service.
     pub service: String,
     /// The connection or request, if it is about one.
     pub peer: Option<Peer>,
     /// The place in the frame, what was recorded and what came.
     pub mismatch: Mismatch,
+    /// Both outputs, or states, whole; none if it is about neither.
+    pub whole: Option<Whole>,
     /// The service's last events before it.
     pub before: Vec<Frame>,
+    /// The last `gps_status` that was told before it, where more than the first difference was asked for.
+    pub gnss: Option<String>,
 }
 
 /// A recorded event, for people.
@@ -115,6 +136,12 @@ pub enum Lossy {
         at: Duration,
         /// The last number lost.
         seq: u64,
+    },
+    /// A service is recorded that this program doesn't have.
+    #[error("{problem}; the other services were replayed without it")]
+    Unknown {
+        /// Which, and what to do.
+        problem: String,
     },
     /// An event of a service that wasn't started.
     #[error("event {seq} is of {service}, whose start is not in the recording")]
@@ -156,12 +183,19 @@ impl Report {
         }
     }
 
+    /// `3 different, 1 missing`.
+    #[must_use]
+    pub fn sorts(&self) -> String {
+        let sort = |(kind, count): (&DifferenceKind, &u64)| format!("{} {}", grouped(*count), kind.name());
+        self.kinds.iter().map(sort).collect::<Vec<_>>().join(", ")
+    }
+
     /// What to do now; one sentence.
     fn advice(&self) -> Option<&'static str> {
         Some(match self.outcome() {
             Outcome::Same => return None,
             Outcome::Differs => {
-                "If the new behaviour is wanted, record the session again; if not, the frames above lead to the change that broke it."
+                "If the new behaviour is wanted, accept it with --update; if not, the frames above lead to the change that broke it."
             }
             Outcome::Lossy => {
                 "Everything before that place is as recorded; record again for the rest, or get an undamaged copy."
@@ -184,38 +218,33 @@ impl fmt::Display for Report {
         if let (Outcome::NotDeterministic, [one, other, ..]) = (self.outcome(), &*self.digests) {
             writeln!(f, "two runs of the same session differ: digests {one} and {other}")?;
         }
-        if self.outcome() != Outcome::Same && self.recorded_by != env!("CARGO_PKG_VERSION") {
-            let by = &self.recorded_by;
-            writeln!(f, "recorded by depot {by}, replayed by {}", env!("CARGO_PKG_VERSION"))?;
+        let ours = env!("CARGO_PKG_VERSION");
+        let others: Vec<&str> = self.versions.iter().map(String::as_str).filter(|by| *by != ours).collect();
+        if self.outcome() != Outcome::Same && !others.is_empty() {
+            writeln!(f, "recorded by depot {}, replayed by {ours}", others.join(" and "))?;
         }
-        let (inputs, outputs) = (grouped(self.inputs), grouped(self.outputs));
+        for note in &self.notes {
+            writeln!(f, "{note}")?;
+        }
+        let (inputs, outputs) = (counted(self.inputs, "input"), counted(self.outputs, "output"));
         let recorded = format!("{:.1} s", self.recorded.as_secs_f64());
-        let differences = match self.differences {
-            1 => "1 difference".to_owned(),
-            n => format!("{} differences", grouped(n)),
-        };
         write!(
             f,
-            "{inputs} inputs, {outputs} outputs, {recorded} in {}{}, {differences}",
+            "{inputs}, {outputs}, {recorded} in {}{}, {}",
             took(self.elapsed),
-            times(self.recorded, self.elapsed)
+            times(self.recorded, self.elapsed),
+            counted(self.differences, "difference")
         )?;
+        if self.differences > 1 {
+            write!(f, " ({})", self.sorts())?;
+        }
         self.advice().map_or(Ok(()), |advice| write!(f, "\n{advice}"))
     }
 }
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match self.kind {
-            DifferenceKind::StartState => "the state at the start differs",
-            DifferenceKind::Different => "an output differs",
-            DifferenceKind::Missing => "an output is missing",
-            DifferenceKind::Extra => "an output that was not recorded",
-            DifferenceKind::Reordered => "two outputs come in the other order",
-            DifferenceKind::WakeUp => "the machine wants to be woken at another time",
-            DifferenceKind::EndState => "the state at the end differs",
-            DifferenceKind::Panicked => "the machine panicked",
-        };
+        let kind = self.kind.described();
         let (since, at) = (self.since_start.as_secs_f64(), utc(self.at));
         write!(f, "{kind}: +{since:.3} s ({at}), {}", self.service)?;
         if let Some(peer) = &self.peer {
@@ -234,6 +263,13 @@ impl fmt::Display for Difference {
     }
 }
 
+/// `1 input`, `1,234 inputs`.
+#[must_use]
+pub fn counted(n: u64, what: &str) -> String {
+    let plural = if n == 1 { "" } else { "s" };
+    format!("{} {what}{plural}", grouped(n))
+}
+
 /// `1234567` as `1,234,567`.
 fn grouped(n: u64) -> String {
     let digits = n.to_string();
@@ -247,7 +283,7 @@ fn grouped(n: u64) -> String {
     out
 }
 
-fn took(elapsed: Duration) -> String {
+pub(crate) fn took(elapsed: Duration) -> String {
     if elapsed >= Duration::from_secs(1) {
         format!("{:.1} s", elapsed.as_secs_f64())
     } else if elapsed >= Duration::from_millis(10) {
@@ -319,13 +355,18 @@ mod tests {
         let mut report = Report {
             session: "base.mcap".to_owned(),
             recorded_by: "0.1.0".to_owned(),
+            versions: vec!["0.1.0".to_owned()],
+            notes: Vec::new(),
             inputs: 1_234,
             outputs: 567,
             recorded: Duration::from_secs(158),
             elapsed: Duration::from_millis(12),
             differences: 0,
+            kinds: BTreeMap::new(),
             first: None,
+            list: Vec::new(),
             lossy: None,
+            used_rules: BTreeSet::new(),
             digests: vec!["a".to_owned(), "a".to_owned()],
         };
         assert_eq!(
@@ -334,8 +375,8 @@ mod tests {
         );
         report.recorded = Duration::ZERO;
         report.elapsed = Duration::from_micros(432);
-        report.inputs = 1_000_000;
-        assert_eq!(report.to_string(), "1,000,000 inputs, 567 outputs, 0.0 s in 0.4 ms, 0 differences");
+        (report.inputs, report.outputs) = (1_000_000, 1);
+        assert_eq!(report.to_string(), "1,000,000 inputs, 1 output, 0.0 s in 0.4 ms, 0 differences");
         report.digests = vec!["a".to_owned(), "b".to_owned()];
         report.differences = 1;
         assert_eq!(report.outcome(), Outcome::NotDeterministic);

@@ -24,6 +24,7 @@ pub use events::Events;
 pub struct Session {
     source: Source,
     about: About,
+    format_version: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -195,6 +196,12 @@ impl Session {
         &self.about
     }
 
+    /// The file's [`format::FORMAT_VERSION`].
+    #[must_use]
+    pub fn format_version(&self) -> u32 {
+        self.format_version
+    }
+
     /// The file's name, for people.
     #[must_use]
     pub fn name(&self) -> String {
@@ -227,7 +234,9 @@ impl Session {
         let found = entries.remove(format::KEY_FORMAT_VERSION).unwrap_or_default();
         let version = entries.remove(format::KEY_VERSION).unwrap_or_default();
         match found.parse() {
-            Ok(1..=format::FORMAT_VERSION) => Ok(Self { source, about: About { version, notes: entries } }),
+            Ok(format_version @ 1..=format::FORMAT_VERSION) => {
+                Ok(Self { source, about: About { version, notes: entries }, format_version })
+            }
             Ok(0) | Err(_) => Err(OpenError::NotASession { name }),
             Ok(_) => Err(OpenError::Newer { name, found, version }),
         }

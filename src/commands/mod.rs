@@ -4,12 +4,13 @@ mod config;
 mod demo;
 pub mod gnss;
 mod replay;
+mod session;
 mod up;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::cli::{Command, Gnss, Serve};
+use crate::cli::{Command, Gnss, Serve, Session};
 use crate::error::Error;
 use crate::service::Service;
 use crate::settings::Loaded;
@@ -23,6 +24,7 @@ pub fn run(loaded: Loaded) -> Result<ExitCode, Error> {
         Command::Serve(Serve::Dispatch(args)) => block_on(up::run(args, &[Service::Dispatch], None)),
         Command::Demo(args) => demo::run(args),
         Command::Replay(args) => replay::run(&args),
+        Command::Session(Session::Review(args)) => session::review::run(&args),
         Command::Gnss(Gnss::Ports(args)) => gnss::ports::run(&args),
         Command::Gnss(Gnss::Decode(args)) => gnss::decode::run(&args),
         Command::Gnss(Gnss::Summary(args)) => gnss::summary::run(&args),

@@ -1,8 +1,9 @@
-use kit::machine::Input;
+use kit::machine::{Input, Output};
 use kit::tap::Body;
 use replay::machines;
 use replay::player::{Options, ReplayError, replay};
 use replay::report::{DifferenceKind, Outcome, Report};
+use replay::writer::SessionWriter;
 
 use crate::toy::{self, Fault, Shell, epoch, factory, record, recorded, session};
 
@@ -34,7 +35,7 @@ fn a_changed_answer_is_shown_with_its_place_and_history() {
         +0.363 s  #44  session  connection 3 pinged
         +0.365 s  #45  in ws    connection 3 text 3
     recorded by depot 0.0.9, replayed by 0.1.0
-    If the new behaviour is wanted, record the session again; if not, the frames above lead to the change that broke it.
+    If the new behaviour is wanted, accept it with --update; if not, the frames above lead to the change that broke it.
     "#);
     assert!(text.contains("40 inputs, 28 outputs, 0.7 s in "), "{text}");
 }
@@ -175,4 +176,69 @@ fn a_service_nobody_knows_is_an_error() {
     let (empty, _) = record(|_| {});
     let error = replay(&session(empty), &*factory(Fault::None), Options::default()).unwrap_err();
     assert!(matches!(error, ReplayError::Empty { .. }));
+}
+
+/// The toy's session with its first publication recorded an input later, or earlier, than it comes.
+fn moved(later: bool) -> Report {
+    let original = session(recorded(2));
+    let mut events: Vec<_> = original.events().unwrap().map(Result::unwrap).collect();
+    let publish = |event: &replay::session::Recorded| matches!(event.body, Body::Out(Output::Publish { .. }));
+    let at = events.iter().position(publish).unwrap();
+    let event = events.remove(at);
+    let input = |event: &replay::session::Recorded| matches!(event.body, Body::In(_));
+    let to = if later {
+        at + events[at..].iter().position(input).unwrap() + 1
+    } else {
+        // Before the wake-up that brings it.
+        events[..at].iter().rposition(input).unwrap()
+    };
+    let neighbour = if later { to - 1 } else { to };
+    let time = events[neighbour].at;
+    events
+        .insert(to, replay::session::Recorded { at: if later { time } else { event.at.min(time) }, ..event });
+    let mut bytes = Vec::new();
+    let mut writer = SessionWriter::new(&mut bytes, original.about()).unwrap();
+    for (seq, event) in (1..).zip(events) {
+        writer.write(seq, event.at, &event.service, &event.body).unwrap();
+    }
+    writer.finish().unwrap();
+    replay(&session(bytes), &*factory(Fault::None), Options::default()).unwrap()
+}
+
+#[test]
+fn late_and_early_are_neither_missing_nor_extra() {
+    for (later, kind) in [(true, DifferenceKind::Early), (false, DifferenceKind::Late)] {
+        let report = moved(later);
+        assert_eq!(report.kinds.clone().into_iter().collect::<Vec<_>>(), [(kind, 1)], "{report}");
+        let first = report.first.unwrap();
+        assert_eq!(first.mismatch.path, "when");
+        assert!(first.mismatch.expected.unwrap().contains("(event "));
+        assert!(first.mismatch.found.unwrap().contains("(before event "));
+    }
+}
+
+#[test]
+fn a_service_this_program_does_not_know_is_passed_over() {
+    let (bytes, _) = record(|tap| {
+        let mut other = Shell::start(tap, "caster", epoch());
+        let mut shell = Shell::start(tap, "toy", epoch());
+        other.live(1);
+        shell.live(1);
+        other.end();
+        shell.end();
+    });
+    let report = replay(&session(bytes), &*factory(Fault::None), Options::default()).unwrap();
+    assert_eq!((report.outcome(), report.differences, report.inputs), (Outcome::Lossy, 0, 10), "{report}");
+    let text = report.to_string();
+    assert!(text.starts_with("the recording is of service caster, written by depot 0.0.9; "), "{text}");
+    assert!(text.contains("the other services were replayed without it"), "{text}");
+}
+
+/// The count of each sort is told, and where the first is.
+#[test]
+fn sorts_of_differences_are_counted() {
+    let report = replayed(Fault::Twice);
+    assert!(report.to_string().contains(", 4 differences (4 extra)\n"), "{report}");
+    assert_eq!(report.sorts(), "4 extra");
+    assert_eq!(report.list.len(), 1, "no more was asked for");
 }

@@ -10,3 +10,5 @@ mod kill;
 mod peer;
 mod round_trip;
 mod toy;
+mod updating;
+mod volatile;

@@ -256,7 +256,7 @@ async fn a_recording_of_a_newer_format_is_not_guessed_at() {
         assert_eq!(error.kind(), ErrorKind::NewerFormat);
         let expected = format!(
             "{} is a recording of format {format_version}, written by depot 9.1.0[2J, and this program knows formats \
-             up to 1: play it with a newer depot",
+             up to 2: play it with a newer depot",
             path.display()
         );
         assert_eq!(error.to_string(), expected);

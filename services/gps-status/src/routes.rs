@@ -40,6 +40,8 @@ pub fn router(web: &Web) -> Router {
     let routes = Router::new()
         .route("/status", web.http_route())
         .route("/health", web.http_route())
+        .route("/livez", web.http_route())
+        .route("/readyz", web.http_route())
         .route(CONSOLES, web.ws_route(CONSOLES))
         .route(FEED, web.ws_route(FEED));
     web.finish(routes)

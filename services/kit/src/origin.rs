@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::error::Refusal;
@@ -93,8 +93,14 @@ impl Origins {
         CorsLayer::new()
             .allow_origin(AllowOrigin::predicate(move |origin, _| origins.allows(origin)))
             .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
-            .allow_headers([header::CONTENT_TYPE, header::RANGE, header::IF_NONE_MATCH, header::IF_RANGE])
-            .expose_headers([header::ACCEPT_RANGES, header::CONTENT_RANGE, header::ETAG])
+            .allow_headers([
+                header::CONTENT_TYPE,
+                header::RANGE,
+                header::IF_NONE_MATCH,
+                header::IF_RANGE,
+                HeaderName::from_static("idempotency-key"),
+            ])
+            .expose_headers([header::ACCEPT_RANGES, header::CONTENT_RANGE, header::ETAG, header::LINK])
             .max_age(PREFLIGHT_MAX_AGE)
     }
 }

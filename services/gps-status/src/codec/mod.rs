@@ -180,7 +180,9 @@ impl Codec {
                 let (connected, fix) = self.core.health();
                 (200, json(&Health { status: "ok".to_owned(), connected, fix }))
             }
-            (_, "/status" | "/health") => (405, refusal("Only GET is answered here.")),
+            // Without a receiver it still answers, and says that there is none: it needs nothing but itself.
+            ("GET" | "HEAD", "/livez" | "/readyz") => (200, r#"{"status":"ok"}"#.to_owned()),
+            (_, "/status" | "/health" | "/livez" | "/readyz") => (405, refusal("Only GET is answered here.")),
             _ => (404, refusal("Nothing is here: ask for /status or /health.")),
         };
         Output::Http { id, status, body, link: None }

@@ -157,6 +157,10 @@ fn http() {
     bench.bytes(nmea(GGA));
     insta::assert_snapshot!(bench.http("GET", "/health").1, @r#"{"status":"ok","connected":true,"fix":"rtk_fixed"}"#);
     assert_eq!(bench.http("HEAD", "/status").0, 200);
+    for probe in ["/livez", "/readyz"] {
+        assert_eq!(bench.http("GET", probe), (200, r#"{"status":"ok"}"#.to_owned()));
+        assert_eq!(bench.http("POST", probe).0, 405);
+    }
     insta::assert_debug_snapshot!(bench.http("POST", "/status"), @r#"(
     405,
     "{\"error\":\"Only GET is answered here.\"}",

@@ -1,0 +1,3 @@
+//! `depot session …`: work with recordings.
+
+pub mod review;

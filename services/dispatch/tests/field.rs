@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use dispatch::{Config, machine};
+use dispatch::{Config, config::GATHER_MS, machine};
 use fixtures::{
     rng::Rng,
     rover::{self, Model, Rover, Setup, drive::Pose},
@@ -60,7 +60,7 @@ impl Field {
         });
         let links = links.collect();
         let mut field = Self {
-            machine: machine(&Config::default(), seed),
+            machine: machine(&Config { gather_ms: GATHER_MS, ..Config::default() }, seed),
             now: START,
             rng,
             links,

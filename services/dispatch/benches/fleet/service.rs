@@ -8,6 +8,7 @@ use std::{
 
 use dispatch::{
     Config,
+    config::GATHER_MS,
     core::ledger::Change,
     routes,
     store::{
@@ -90,7 +91,8 @@ pub async fn run(folder: &str, commits: &str) {
     let (clock, stop) = (Clock::start(), CancellationToken::new());
     let (tap, limits) = (Tap::off(), RunnerLimits::default());
     let parts = routes::Parts { version: "0", seed: 1, tap: &tap, clock, limits, stop: stop.clone() };
-    let (handle, _) = routes::start(&Config::default(), parts, Box::new(keeper));
+    let config = Config { gather_ms: GATHER_MS, ..Config::default() };
+    let (handle, _) = routes::start(&config, parts, Box::new(keeper));
     let teller = handle.clone();
     let _ = desk.tell(move |event| teller.store_blocking(event));
     while handle.http("GET", "/readyz", "", String::new()).await.0 != 200 {}

@@ -37,6 +37,7 @@ struct Field {
     conns: u64,
     asked: u64,
     answers: BTreeMap<u64, (u16, Value)>,
+    commits: u64,
     /// Each task as consoles were told last.
     tasks: BTreeMap<String, Value>,
     complaints: Vec<String>,
@@ -67,6 +68,7 @@ impl Field {
             conns: 0,
             asked: 0,
             answers: BTreeMap::new(),
+            commits: 0,
             tasks: BTreeMap::new(),
             complaints: Vec::new(),
         };
@@ -84,6 +86,7 @@ impl Field {
         for output in outputs {
             match output {
                 Output::Commit { batch, .. } => {
+                    self.commits += 1;
                     self.give(Input::Store { event: StoreEvent::Committed { batch, error: None } });
                 }
                 Output::Http { id, status, body, .. } => {
@@ -206,7 +209,8 @@ impl Field {
             return self.happen(number, rover::Input::Restart);
         }
         self.links[number].dying = true;
-        self.advance(self.now + Duration::from_secs(self.rng.between(0, 15) as u64));
+        let unnoticed = Duration::from_secs(self.rng.between(0, 15) as u64);
+        self.advance(self.now + unnoticed);
         let away = Duration::from_secs(self.rng.between(1, 90) as u64);
         self.links[number].offline_until = self.now + away;
         if let Some(conn) = self.links[number].conn.take() {
@@ -223,18 +227,23 @@ fn id(made: (u16, Value)) -> String {
     made.1["id"].as_str().expect("an id").to_owned()
 }
 
-/// The tasks of a day, and what rovers complained of.
-fn day(seed: u64) -> (Vec<Value>, Vec<String>) {
+/// Zones and missions, one for each rover.
+fn with_missions(seed: u64) -> (Field, Vec<String>) {
     let mut field = Field::new(seed);
     let waypoints: Vec<Value> = (0..WAYPOINTS).map(|n| json!({ "x": n * 10, "y": 0 })).collect();
     let zone = id(field.ask("POST", "/zones", &json!({ "name": "Yard", "waypoints": waypoints })));
-    let missions: Vec<String> = (0..ROVERS)
-        .map(|number| {
-            let rover = format!("bvr-{number:02}");
-            id(field.ask("POST", "/missions", &json!({ "name": rover, "zoneId": zone, "roverId": rover })))
-        })
-        .collect();
+    let missions = (0..ROVERS).map(|number| {
+        let rover = format!("bvr-{number:02}");
+        id(field.ask("POST", "/missions", &json!({ "name": rover, "zoneId": zone, "roverId": rover })))
+    });
+    let missions = missions.collect();
     field.advance(START + Duration::from_secs(5));
+    (field, missions)
+}
+
+/// The tasks of a day, and what rovers complained of.
+fn day(seed: u64) -> (Vec<Value>, Vec<String>) {
+    let (mut field, missions) = with_missions(seed);
     while field.now < START + TROUBLED {
         for mission in &missions {
             // Refused while its rover is away or busy.
@@ -269,4 +278,37 @@ fn whatever_goes_wrong_in_the_field_every_task_comes_to_its_end() {
 #[test]
 fn the_same_seed_is_the_same_day() {
     assert_eq!(day(7), day(7));
+}
+
+#[test]
+fn reports_soon_after_a_commit_are_committed_together() {
+    let (mut field, missions) = with_missions(1);
+    let tasks: Vec<String> = missions
+        .iter()
+        .map(|mission| id(field.ask("POST", &format!("/missions/{mission}/start"), &Value::Null)))
+        .collect();
+    field.advance(field.now + Duration::from_millis(20));
+    let report = |field: &mut Field, number: usize, waypoint: u64| {
+        let frame =
+            json!({ "type": "progress", "task_id": tasks[number], "progress": 0, "waypoint": waypoint });
+        let conn = field.links[number].conn.expect("it is connected");
+        field.give(Input::Text { conn, text: frame.to_string().into() });
+    };
+    let before = field.commits;
+    report(&mut field, 0, 0);
+    assert_eq!(field.commits, before + 1, "after a quiet while at once");
+    for number in 0..ROVERS {
+        report(&mut field, number, 1);
+    }
+    assert_eq!(field.commits, before + 1, "then they wait");
+    field.advance(field.now + Duration::from_millis(GATHER_MS));
+    assert_eq!(field.commits, before + 2, "all of them together");
+    report(&mut field, 1, 2);
+    assert_eq!(field.commits, before + 2);
+    field.ask("POST", "/zones", &json!({ "name": "Gate" }));
+    assert_eq!(field.commits, before + 3, "a request doesn't wait, and takes them along");
+    assert_eq!(field.tasks[&tasks[1]]["waypoint"], 2);
+    report(&mut field, 2, 2);
+    field.give(Input::Stopping);
+    assert_eq!(field.tasks[&tasks[2]]["waypoint"], 2, "nothing is gathered at the end");
 }

@@ -156,6 +156,7 @@ fn dispatch_config(args: RoverArgs) -> dispatch::Config {
         resume_after_ms: resume_after_s * 1000,
         rover_lost_after_ms: rover_lost_after_s * 1000,
         keep_tasks_for_ms: keep_tasks_days * 24 * 3_600_000,
+        gather_ms: dispatch::config::GATHER_MS,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The whole program, from outside: what crosses more than one crate.
 
 mod cli;
+mod demo;
 mod discovery;
 mod house;
 mod proxy;

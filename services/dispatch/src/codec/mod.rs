@@ -105,8 +105,9 @@ impl Machine for Codec {
                 self.offset_ms = offset_ms;
                 self.tell(now, Command::Clock(offset_ms), out);
             }
-            // Of a connection that is being closed; nothing is held back; there is no receiver here.
-            Input::Pong { .. } | Input::Stopping | Input::Stream { .. } | Input::Timer => {}
+            Input::Stopping => self.tell(now, Command::Stopping, out),
+            // Of a connection that is being closed; there is no receiver here.
+            Input::Pong { .. } | Input::Stream { .. } | Input::Timer => {}
         }
     }
 

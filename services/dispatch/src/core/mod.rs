@@ -78,6 +78,9 @@ pub struct Config {
     pub rover_lost_after: Duration,
     /// Ended tasks are forgotten after this.
     pub keep_tasks_for: Duration,
+    /// After a commit, reports wait so long for others: a commit for each would cost a disk's sync and every
+    /// console a write. A report after a quiet while, and requests, don't wait.
+    pub gather: Duration,
 }
 
 impl Default for Config {
@@ -87,6 +90,7 @@ impl Default for Config {
             resume_after: Duration::from_secs(60),
             rover_lost_after: Duration::from_secs(300),
             keep_tasks_for: Duration::from_secs(90 * 24 * 3600),
+            gather: Duration::ZERO,
         }
     }
 }
@@ -133,6 +137,8 @@ pub enum Command {
     },
     /// [`Core::next_timeout`] came.
     Wake,
+    /// The service is about to stop: what is gathered is decided now.
+    Stopping,
 }
 
 /// What the core wants done, in this order.
@@ -206,6 +212,7 @@ pub struct Core {
     batches: u64,
     committing: Option<Batch>,
     retry_at: Option<Timestamp>,
+    gather_until: Timestamp,
     tokens: u64,
     trim_at: Timestamp,
 }
@@ -231,6 +238,7 @@ impl Core {
             batches: 0,
             committing: None,
             retry_at: None,
+            gather_until: Timestamp::ZERO,
             tokens: 0,
             trim_at: now,
         }
@@ -274,6 +282,7 @@ impl Core {
             Command::Clock(offset_ms) => self.offset_ms = offset_ms,
             Command::Committed { batch, ok } => self.committed(now, batch, ok, out),
             Command::Wake => {}
+            Command::Stopping => (self.config.gather, self.gather_until) = (Duration::ZERO, Timestamp::ZERO),
         }
         self.pump(now, out);
     }
@@ -285,7 +294,10 @@ impl Core {
             let mut batch = Batch::default();
             let at = self.stamp(now);
             self.upkeep(now, &at, &mut batch.changes, out);
-            while batch.changes.len() < BATCH_CHANGES
+            // What is committed anyway takes along what is gathered.
+            let gathers = batch.changes.is_empty() && self.gathers(now);
+            while !gathers
+                && batch.changes.len() < BATCH_CHANGES
                 && let Some(waiting) = self.queue.pop_front()
             {
                 self.decide(&at, &waiting, &mut batch);
@@ -301,11 +313,18 @@ impl Core {
                 self.committing = Some(batch);
             } else {
                 out.append(&mut batch.then);
-                if self.queue.is_empty() && self.fleet.dirty.is_empty() {
+                if (self.queue.is_empty() || gathers) && self.fleet.dirty.is_empty() {
                     return;
                 }
             }
         }
+    }
+
+    /// What waits may wait for more.
+    fn gathers(&self, now: Timestamp) -> bool {
+        now < self.gather_until
+            && self.queue.len() < BATCH_CHANGES
+            && self.queue.iter().all(|waiting| matches!(waiting, Waiting::Report { .. }))
     }
 
     fn decide(&mut self, at: &Stamp, waiting: &Waiting, batch: &mut Batch) {
@@ -367,6 +386,7 @@ impl Core {
             }
         }
         if ok {
+            self.gather_until = now.saturating_add(self.config.gather);
             for change in &batch.changes {
                 self.tell(change, out);
                 self.kept.apply(change);

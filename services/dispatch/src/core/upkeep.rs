@@ -51,8 +51,9 @@ impl Core {
             let ms = u64::try_from(at.saturating_sub(self.offset_ms)).unwrap_or(0);
             Timestamp::from_millis(ms)
         });
+        let gathered = (!self.queue.is_empty()).then_some(self.gather_until);
         let trim = (!self.kept.tasks.is_empty()).then_some(self.trim_at);
-        links.chain(due).chain(trim).min()
+        links.chain(due).chain(gathered).chain(trim).min()
     }
 
     pub(super) fn upkeep(

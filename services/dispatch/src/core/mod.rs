@@ -342,6 +342,8 @@ impl Core {
         self.may_assign = false;
     }
 
+    /// A key remembers what was done, with whatever path and body it was asked for. What was refused (4xx) or
+    /// not kept (503) was not done: asked again, it is decided anew.
     fn decide_write(
         &mut self,
         at: &Stamp,

@@ -18,7 +18,8 @@ use super::reference::{Model, Report, Request, Told};
 
 /// 2026-03-01T00:00:00Z.
 const START: Duration = Duration::from_secs(1_772_323_200);
-const CONSOLE: u64 = 0;
+const GUEST: u64 = 1;
+const SLOW: u64 = 2;
 
 /// Since [`START`].
 pub fn seconds(time: &str) -> i64 {
@@ -51,8 +52,9 @@ pub struct Sut {
     /// Frames for rovers, and for sockets that are no rover's.
     pub told: Vec<(usize, Told)>,
     pub strangers_told: usize,
-    /// Of the console that listens all the time, and of one that comes and goes.
+    /// A console that listens all the time, an old one that is always too slow, and one that comes and goes.
     pub listener: Console,
+    pub slow: Console,
     pub guest: Console,
 }
 
@@ -75,6 +77,7 @@ impl Sut {
             told: Vec::new(),
             strangers_told: 0,
             listener: Console::default(),
+            slow: Console::default(),
             guest: Console::default(),
         }
     }
@@ -112,6 +115,9 @@ impl Sut {
                 Effect::Publish { text, .. } => {
                     assert!(!waits, "{text} before its commit");
                     self.listener.hear(&text);
+                }
+                Effect::ToConsole { conn: SLOW, text, .. } => {
+                    self.slow.learn(&serde_json::from_str(&text).unwrap());
                 }
                 Effect::ToConsole { text, .. } => self.guest.hear(&text),
             }
@@ -342,15 +348,16 @@ impl Sut {
         self.conns.fill(None);
         self.closed.clear();
         // Consoles connect again, the listener as one that was never there.
-        self.listener = Console::default();
+        (self.listener, self.slow) = (Console::default(), Console::default());
         self.give(Command::Wake);
         self.resume();
         self.listener = self.guest.clone();
     }
 
-    /// The guest connects again and is given what it missed.
+    /// The guest connects again and is given what it missed; the slow one missed everything.
     pub fn resume(&mut self) {
-        self.give(Command::ConsoleOpened(CONSOLE, Some(self.guest.seq)));
+        self.give(Command::ConsoleOpened(GUEST, Some(self.guest.seq)));
+        self.give(Command::ConsoleLagged(SLOW));
     }
 
     /// What was committed, and nothing else, is what is so.
@@ -368,6 +375,8 @@ impl Sut {
         let rovers: BTreeMap<String, Option<Uuid>> =
             connected.map(|(r, _)| (name(r), model.held_by(r).map(|task| self.task_id(task)))).collect();
         assert_eq!(self.listener.rovers, rovers, "connected rovers");
+        assert_eq!(self.slow.tasks, tasks, "open tasks, of a console that always lags");
+        assert_eq!(self.slow.rovers, rovers, "connected rovers, of a console that always lags");
     }
 }
 

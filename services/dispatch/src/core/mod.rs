@@ -215,6 +215,10 @@ pub struct Core {
     gather_until: Timestamp,
     tokens: u64,
     trim_at: Timestamp,
+    /// Since schedules were last looked at: what is due is then earlier than it was, or was never looked at.
+    clock_moved: bool,
+    /// A rover may have become free, or a task waits that didn't.
+    may_assign: bool,
 }
 
 impl Core {
@@ -224,6 +228,7 @@ impl Core {
         let mut fleet = Fleet::default();
         for (rover, _) in kept.held() {
             fleet.links.insert(rover.clone(), Link::gone(now));
+            fleet.touch(rover);
         }
         let epoch = u64::try_from(wall_ms(now, offset_ms)).unwrap_or(0);
         Self {
@@ -241,6 +246,8 @@ impl Core {
             gather_until: Timestamp::ZERO,
             tokens: 0,
             trim_at: now,
+            clock_moved: true,
+            may_assign: true,
         }
     }
 
@@ -278,8 +285,11 @@ impl Core {
                 self.fleet.sockets.remove(&conn);
             }
             Command::ConsoleOpened(conn, since) => self.consoles.welcome(conn, since, &self.kept, out),
-            Command::ConsoleLagged(conn) => self.consoles.whole(conn, &self.kept, out),
-            Command::Clock(offset_ms) => self.offset_ms = offset_ms,
+            Command::ConsoleLagged(conn) => self.consoles.lagged(conn, &self.kept, out),
+            Command::Clock(offset_ms) => {
+                self.offset_ms = offset_ms;
+                self.clock_moved = true;
+            }
             Command::Committed { batch, ok } => self.committed(now, batch, ok, out),
             Command::Wake => {}
             Command::Stopping => (self.config.gather, self.gather_until) = (Duration::ZERO, Timestamp::ZERO),
@@ -303,9 +313,7 @@ impl Core {
                 self.decide(&at, &waiting, &mut batch);
                 batch.from.push(waiting);
             }
-            while let Some(change) = runs::next_assignment(&self.draft, &self.fleet) {
-                self.propose(change, &mut batch.changes);
-            }
+            self.assign(&mut batch.changes);
             if !batch.changes.is_empty() {
                 self.batches += 1;
                 batch.no = self.batches;
@@ -330,6 +338,8 @@ impl Core {
     fn decide(&mut self, at: &Stamp, waiting: &Waiting, batch: &mut Batch) {
         match waiting {
             Waiting::Write { id, key, write } => {
+                // Those who wait come before those who ask now.
+                self.assign(&mut batch.changes);
                 let answer = self.decide_write(at, key.as_deref(), write, &mut batch.changes);
                 batch.then.push(Effect::Answer(*id, answer));
             }
@@ -340,6 +350,19 @@ impl Core {
         }
     }
 
+    /// Gives waiting tasks to free rovers, oldest first.
+    fn assign(&mut self, changes: &mut Vec<Change>) {
+        if !mem::take(&mut self.may_assign) {
+            return;
+        }
+        while let Some(change) = runs::next_assignment(&self.draft, &self.fleet) {
+            self.propose(change, changes);
+        }
+        self.may_assign = false;
+    }
+
+    /// A key remembers what was done, with whatever path and body it was asked for. What was refused (4xx) or
+    /// not kept (503) was not done: asked again, it is decided anew.
     fn decide_write(
         &mut self,
         at: &Stamp,
@@ -406,6 +429,7 @@ impl Core {
             }
         }
         debug_assert!(self.draft == self.kept, "a failed commit changes nothing");
+        (self.may_assign, self.clock_moved) = (true, true);
         self.retry_at = Some(now.saturating_add(RETRY));
     }
 
@@ -428,6 +452,11 @@ impl Core {
     }
 
     fn propose(&mut self, change: Change, changes: &mut Vec<Change>) {
+        self.may_assign |= match &change {
+            Change::NewTask(_) => true,
+            Change::Task { row, .. } => !row.task.status.is_open(),
+            _ => false,
+        };
         self.draft.apply(&change);
         changes.push(change);
     }

@@ -2,6 +2,7 @@
 
 mod cli;
 mod discovery;
+mod dispatch;
 mod house;
 mod recording;
 mod sessions;

@@ -1,7 +1,10 @@
 //! A rover as protocol.md says they are: it drives on whatever happens to its connection, connects again by itself,
 //! and starts what it is sent at its first waypoint. Waypoint `n` of every zone here has `x = n`.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    time::Duration,
+};
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::time::{sleep, timeout};
@@ -40,6 +43,8 @@ pub struct Rover {
     reaches: Duration,
     /// What it said it holds when it registered.
     said: Option<Uuid>,
+    /// Tasks it reported on since.
+    reported: BTreeSet<Uuid>,
 }
 
 impl Rover {
@@ -47,7 +52,17 @@ impl Rover {
         let now_ms = turmoil::sim_elapsed().unwrap_or_default().as_millis();
         let dice = Dice::new(seed ^ u64::try_from(now_ms).unwrap_or_default());
         let unsent = VecDeque::new();
-        Self { stage, name, says, dice, held: None, unsent, reaches: Duration::ZERO, said: None }
+        Self {
+            stage,
+            name,
+            says,
+            dice,
+            held: None,
+            unsent,
+            reaches: Duration::ZERO,
+            said: None,
+            reported: BTreeSet::new(),
+        }
     }
 
     /// Drives until its host crashes; its program then has forgotten everything.
@@ -76,6 +91,7 @@ impl Rover {
 
     /// None when the connection broke.
     async fn session(&mut self, mut socket: Socket) -> Option<()> {
+        self.reported.clear();
         self.said = self.held.as_ref().map(|held| held.task);
         let task_id = match self.said {
             _ if !self.says => Patch::Absent,
@@ -111,7 +127,10 @@ impl Rover {
         }
     }
 
-    async fn say(&self, socket: &mut Socket, frame: &FromRover) -> Option<()> {
+    async fn say(&mut self, socket: &mut Socket, frame: &FromRover) -> Option<()> {
+        if let FromRover::Progress { task_id, .. } | FromRover::Complete { task_id, .. } = frame {
+            self.reported.insert(*task_id);
+        }
         let text = serde_json::to_string(frame).expect("JSON");
         self.stage.note(self.name, &format!("> {text}"));
         timeout(PATIENCE, socket.send(Message::text(text))).await.ok()?.ok()
@@ -145,7 +164,8 @@ impl Rover {
         }
     }
 
-    /// A task that it is sent has been committed to be its, skips nothing, and isn't what it is known to hold.
+    /// A task that it is sent has been committed to be its, skips nothing, repeats nothing that is known to be driven,
+    /// and isn't what it is known to hold.
     fn judge(&self, task: Uuid, waypoints: &[Waypoint], looped: bool) {
         let stage = self.stage.lock();
         let row = stage.disk.ledger.tasks.get(task).expect("committed, then sent");
@@ -153,6 +173,10 @@ impl Rover {
         let driven = stage.driven.get(&task).copied().unwrap_or(0);
         let first = waypoints.first().map_or(0, |waypoint| waypoint.x as u64);
         assert!(looped || first <= driven, "waypoint {first} is sent first, {driven} were driven");
+        if row.task.status.is_open() && !self.reported.contains(&task) {
+            let to_go = row.to_go().map(|at| u64::from(at.waypoint));
+            assert_eq!(Some(first), to_go, "first of what {} is sent of {:?}", self.name, row.task);
+        }
         let holds = self.held.as_ref().is_some_and(|held| held.task == task);
         let known = self.says && self.said == Some(task);
         assert!(!(holds && known), "{} said that it holds task {task}, and is sent it again", self.name);

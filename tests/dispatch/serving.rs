@@ -43,10 +43,11 @@ impl Dispatch {
         Self::on("sqlite::memory:", Path::new("."), &[])
     }
 
-    /// Ready.
+    /// Ready for the first who asks.
     pub fn on(database: &str, folder: &Path, args: &[&str]) -> Self {
         let dispatch = Self::started(database, folder, args);
-        assert!(dispatch.is_ready_in_time(), "it gets ready");
+        let first = dispatch.ask("GET", "/readyz", &Value::Null);
+        assert_eq!(first.status, 200, "{first:?}");
         dispatch
     }
 

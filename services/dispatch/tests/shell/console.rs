@@ -56,7 +56,7 @@ pub async fn run(stage: Shared, name: &'static str, habit: Habit, seed: u64) -> 
                             let begun = *whole.get_or_insert(seq);
                             assert!(begun == seq, "{name} missed something: {seq} after {before}");
                         } else if whole.is_some() {
-                            panic!("{name} is told {seq} within the whole state of {before}");
+                            panic!("{name} missed something, and is told {seq} after {before}");
                         }
                         if snapshot {
                             // Which doesn't tell of zones and missions.

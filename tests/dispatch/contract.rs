@@ -79,6 +79,9 @@ fn zones() {
     is_refused(&depot.ask("POST", "/zones", &json!({ "zoneType": "route" })), 400);
     assert_eq!(depot.ask("GET", "/nothing", &Value::Null).status, 404);
     is_refused(&depot.ask("PATCH", "/zones", &Value::Null), 405);
+    let large = depot.ask_with("POST", "/zones", &[], &format!(r#"{{"name":"{}"}}"#, "x".repeat(1 << 20)));
+    assert_eq!((large.status, large.header("content-type")), (413, SENTENCE), "{large:?}");
+    assert_eq!(depot.get("/zones").as_array().map(Vec::len), Some(2), "what is refused changes nothing");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod cli;
 mod demo;
 mod discovery;
+mod dispatch;
 mod house;
 mod proxy;
 mod recording;

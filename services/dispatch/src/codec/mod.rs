@@ -172,7 +172,9 @@ impl Codec {
             (Request::Read(read), Some(_), _) => {
                 self.tell_of(now, Command::Read { id, read }, list, out);
             }
-            (Request::Write(write), Some(_), _) => {
+            // Kept waiting it might be made after all, long after its asker was told that it wasn't.
+            (Request::Write(_), Some(_), Err(_)) => out.push(refusal(id, standing_by(&self.store))),
+            (Request::Write(write), Some(_), Ok(())) => {
                 // Only what is done once more by mistake needs a key; the others do nothing the second time.
                 self.asked.insert(id);
                 self.tell(now, Command::Write { id, key, write }, out);

@@ -77,14 +77,14 @@ impl Consoles {
     }
 
     /// What a console is given that missed something: the last word on whatever changed lately, so that what it
-    /// knows and is no more doesn't stay with it, and then the whole state.
+    /// knows and is no more doesn't stay with it, and then the whole state. All but the end has no number.
     pub fn lagged(&self, conn: ConnId, ledger: &Ledger, out: &mut Vec<Effect>) {
         let mut said = BTreeSet::new();
         let mut last: Vec<_> = self.ring.iter().rev().filter(|(key, _)| said.insert(*key)).collect();
         last.reverse();
         out.extend(last.into_iter().map(|(key, text)| Effect::ToConsole {
             conn,
-            text: Arc::clone(text),
+            text: unnumbered(text),
             key: *key,
         }));
         self.whole(conn, ledger, out);
@@ -110,6 +110,16 @@ impl Consoles {
 fn frame(message: ToConsole, seq: u64) -> Arc<str> {
     // Serialising these types can't fail; an empty text would be told apart at once.
     serde_json::to_string(&ConsoleFrame { message, seq }).unwrap_or_default().into()
+}
+
+/// The same frame as a row of a whole state: its number would make a console that is cut off before the end
+/// believe that it has all before.
+fn unnumbered(text: &Arc<str>) -> Arc<str> {
+    const SEQ: &str = "\"seq\":";
+    match text.rfind(SEQ) {
+        Some(at) => format!("{}{SEQ}0}}", text.get(..at).unwrap_or_default()).into(),
+        None => Arc::clone(text),
+    }
 }
 
 /// What a frame is about: of one key, the newest frame says all. None for one that nothing can stand for.

@@ -33,8 +33,7 @@ pub async fn run(stage: Shared, name: &'static str, habit: Habit, seed: u64) -> 
             stage.note(name, &format!("connected {path}"));
             let leaves = turmoil::elapsed() + dice.ms(3_000, 9_000);
             let mut stops = turmoil::elapsed() + dice.ms(2_000, 6_000);
-            // The number of a whole state that has begun to be told.
-            let mut whole = None;
+            seen.begin();
             loop {
                 if habit == Habit::ComesBack && turmoil::elapsed() >= leaves {
                     let _ = timeout(PATIENCE, socket.close(None)).await;
@@ -52,18 +51,10 @@ pub async fn run(stage: Shared, name: &'static str, habit: Habit, seed: u64) -> 
                         judge(&stage, &message);
                         let snapshot = matches!(message, ToConsole::Snapshot { .. });
                         let before = seen.seq;
-                        if !seen.take(message, seq) {
-                            let begun = *whole.get_or_insert(seq);
-                            assert!(begun == seq, "{name} missed something: {seq} after {before}");
-                        } else if whole.is_some() {
-                            panic!("{name} missed something, and is told {seq} after {before}");
-                        }
-                        if snapshot {
-                            // Which doesn't tell of zones and missions.
-                            if !fetch(&mut seen).await {
-                                break;
-                            }
-                            whole = None;
+                        assert!(seen.take(message, seq), "{name} missed something: {seq} after {before}");
+                        // Which doesn't tell of zones and missions.
+                        if snapshot && !fetch(&mut seen).await {
+                            break;
                         }
                     }
                     Message::Ping(_) => drop(timeout(PATIENCE, socket.flush()).await),

@@ -35,6 +35,7 @@ pub const PORT: u16 = 4890;
 
 /// A tenth of the contract's, so that a simulation of minutes sees them all.
 pub const CONFIG: Config = Config {
+    gather_ms: dispatch::config::GATHER_MS,
     delivery_within_ms: 2_000,
     resume_after_ms: 6_000,
     rover_lost_after_ms: 60_000,

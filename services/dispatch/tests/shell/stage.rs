@@ -152,21 +152,29 @@ pub struct Seen {
     /// Told since the last snapshot began: of rovers and tasks.
     fresh: (BTreeSet<String>, BTreeSet<Uuid>),
     /// Of the frames last told.
-    fresh_seq: u64,
+    in_whole: bool,
     pub snapshots: u64,
     pub frames: u64,
 }
 
 impl Seen {
-    /// Takes a frame. Of a change, whether it is the next one.
+    /// A new connection: of a whole state that was cut off, nothing is counted on.
+    pub fn begin(&mut self) {
+        self.in_whole = false;
+    }
+
+    /// Takes a frame. Of a change, whether it is the next one. Rows of a whole state have no number.
     pub fn take(&mut self, message: ToConsole, seq: u64) -> bool {
         self.frames += 1;
-        if self.fresh_seq != seq {
-            self.fresh_seq = seq;
+        let is_end = matches!(message, ToConsole::Snapshot { .. });
+        if (seq == 0 || is_end) && !self.in_whole {
             self.fresh = Default::default();
         }
-        let next = seq == self.seq + 1;
-        self.seq = seq;
+        let next = seq == 0 || is_end || (!self.in_whole && seq == self.seq + 1);
+        self.in_whole = seq == 0;
+        if seq != 0 {
+            self.seq = seq;
+        }
         match message {
             ToConsole::TaskUpdate { task } => {
                 self.fresh.1.insert(task.id);

@@ -25,6 +25,7 @@ mod linger;
 pub mod machine;
 pub mod origin;
 pub mod outbox;
+mod outlet;
 pub mod pace;
 mod quiet;
 pub mod runner;

@@ -145,7 +145,7 @@ async fn play(steps: Vec<Step>, gather_bytes: usize) {
     assert_eq!((outlet.gathered.capacity(), outlet.large.len()), (0, 0), "nothing is kept");
     assert_eq!(outlet.taken(), outlet.io.took.len() as u64);
     let read = read_back(mem::take(&mut outlet.io.took)).await;
-    let (pongs, others): (Vec<_>, Vec<_>) = read.into_iter().partition(|message| message.is_pong());
+    let (pongs, others): (Vec<_>, Vec<_>) = read.into_iter().partition(Message::is_pong);
     assert!(pongs.len() <= pinged && (pinged == 0 || !pongs.is_empty()), "{} of {pinged}", pongs.len());
     assert!(others == sent, "in order, each once");
 }

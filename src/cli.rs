@@ -9,7 +9,7 @@ use rtk_reader::source::Rate;
 use crate::error::EXIT_CODES;
 
 mod replay;
-pub use replay::{MessageFormat, Replay, Review, Update};
+pub use replay::{Level, MessageFormat, Replay, Review, Update};
 
 /// The base of a rover fleet: an RTK base receiver's status and corrections, recorded and replayed to the bit.
 #[derive(Debug, Parser)]

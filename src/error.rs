@@ -47,6 +47,9 @@ pub enum Error {
     /// Rules of volatile values can't be used.
     #[error(transparent)]
     Rules(#[from] replay::volatile::RulesError),
+    /// A recording's clients could not be played.
+    #[error(transparent)]
+    Wire(#[from] replay::wire::WireError),
     /// Paths or patterns of recordings can't be used.
     #[error(transparent)]
     Select(#[from] replay::select::SelectError),
@@ -174,6 +177,7 @@ impl Error {
             Self::NotGnss { .. } => 9,
             Self::Source(error) => source_code(error),
             Self::Replay(error) => error.exit_code(),
+            Self::Wire(error) => error.exit_code(),
         }
     }
 

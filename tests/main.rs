@@ -7,3 +7,4 @@ mod recording;
 mod replaying;
 mod sessions;
 mod support;
+mod wire;

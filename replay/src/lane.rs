@@ -42,6 +42,8 @@ pub struct Lane {
     tardy: Tardy,
     /// `POST /zones`, by its id; only while there are rules.
     requests: BTreeMap<u64, String>,
+    /// What the one connection hears that is compared, if only one is.
+    hears: Option<String>,
 }
 
 impl Lane {
@@ -66,6 +68,7 @@ impl Lane {
             unmatched: Vec::new(),
             tardy: Tardy::default(),
             requests: BTreeMap::new(),
+            hears: None,
         };
         lane.compare_state(DifferenceKind::StartState, state, tally);
         lane
@@ -84,6 +87,7 @@ impl Lane {
         }
         tally.inputs = tally.inputs.saturating_add(1);
         self.remember(&input, tally);
+        self.listen(&input, tally);
         let peer = frame::input_peer(&input);
         let woken = matches!(input, Input::Timer);
         let (machine, produced) = (&mut self.machine, &mut self.produced);
@@ -106,10 +110,17 @@ impl Lane {
 
     pub fn output(&mut self, at: Timestamp, seq: u64, output: Output, tally: &mut Tally) {
         self.step(at, seq);
+        if let Output::Join { conn, path } = &output
+            && tally.only.as_ref().is_some_and(|only| only.conn == Some(*conn))
+        {
+            self.hears = Some(path.clone());
+        }
         if self.unmatched.is_empty() && self.comes_next(seq, &output, tally) {
             self.matched += 1;
         } else if self.dead || self.unmatched.len() >= MAX_UNMATCHED {
-            tally.count(DifferenceKind::Missing);
+            if self.is_seen(at, Some(&output), tally) {
+                tally.count(DifferenceKind::Missing);
+            }
         } else {
             self.unmatched.push((seq, output));
         }
@@ -247,8 +258,10 @@ impl Lane {
                 _ => {}
             }
         }
-        for _ in made.iter().skip(MAX_UNMATCHED).filter(|_| complete) {
-            tally.count(DifferenceKind::Extra);
+        for output in made.iter().skip(MAX_UNMATCHED).filter(|_| complete) {
+            if self.is_seen(self.at, Some(output), tally) {
+                tally.count(DifferenceKind::Extra);
+            }
         }
     }
 
@@ -314,7 +327,7 @@ impl Lane {
         mismatch: Option<Mismatch>,
         tally: &mut Tally,
     ) {
-        if !tally.wants(kind, before_seq) {
+        if !self.is_seen(at, expected.or(found), tally) || !tally.wants(kind, before_seq) {
             return;
         }
         let short = |output: Option<&Output>| output.map(|output| diff::short(&frame::output(output)));
@@ -358,7 +371,7 @@ impl Lane {
                         Breach::Different(_) => kind,
                         Breach::Inconsistent(_) => DifferenceKind::Inconsistent,
                     };
-                    if tally.wants(kind, self.next_seq) {
+                    if self.is_seen(self.at, None, tally) && tally.wants(kind, self.next_seq) {
                         let [recorded, found] =
                             [expected, &state].map(|state| Some(frame::bounded(&state.to_string())));
                         let whole = Some(Whole { recorded, found });
@@ -420,6 +433,19 @@ impl Lane {
             if self.requests.len() > MAX_REQUESTS {
                 self.requests.pop_first();
             }
+        }
+    }
+
+    fn is_seen(&self, at: Timestamp, output: Option<&Output>, tally: &Tally) -> bool {
+        tally.sees(at, &self.service, output.map(frame::output_peer).as_ref(), self.hears.as_deref())
+    }
+
+    fn listen(&mut self, input: &Input, tally: &Tally) {
+        let Some(only) = tally.only.as_ref().and_then(|only| only.conn) else { return };
+        match input {
+            Input::Open { conn, path, .. } if *conn == only => self.hears = Some(path.clone()),
+            Input::Closed { conn, .. } if *conn == only => self.hears = None,
+            _ => {}
         }
     }
 

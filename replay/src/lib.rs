@@ -26,6 +26,8 @@ pub mod session;
 pub mod suite;
 pub mod update;
 pub mod volatile;
+pub mod window;
+pub mod wire;
 pub mod writer;
 
 mod finding;

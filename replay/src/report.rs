@@ -157,6 +157,12 @@ pub enum Lossy {
         /// The service.
         service: String,
     },
+    /// A live service said nothing any more.
+    #[error("the live service fell silent: nothing from event {seq} on was played")]
+    Silent {
+        /// The first input that wasn't sent.
+        seq: u64,
+    },
     /// Time ran backwards in a service.
     #[error("event {seq} of {service} is older than the one before it")]
     Backwards {

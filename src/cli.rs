@@ -8,7 +8,9 @@ use rtk_reader::source::Rate;
 
 use crate::error::EXIT_CODES;
 
+mod play;
 mod replay;
+pub use play::Play;
 pub use replay::{Level, MessageFormat, Replay, Review, Update};
 
 /// The base of a rover fleet: an RTK base receiver's status and corrections, recorded and replayed to the bit.
@@ -37,6 +39,8 @@ pub enum Command {
     Demo(Demo),
     /// Replay recordings and compare every output, to the bit
     Replay(Replay),
+    /// Stand in for the services with a recording, for a console without a rover or receiver
+    Play(Play),
     /// Work with recordings
     #[command(subcommand)]
     Session(Session),

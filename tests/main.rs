@@ -3,6 +3,7 @@
 mod cli;
 mod discovery;
 mod house;
+mod play;
 mod recording;
 mod replaying;
 mod sessions;

@@ -17,6 +17,7 @@ pub mod html;
 pub mod junit;
 pub mod machines;
 pub mod message;
+pub mod play;
 pub mod player;
 pub mod recorder;
 pub mod report;

@@ -39,7 +39,9 @@ pub struct Only {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WindowError {
     /// No moment.
-    #[error("{0:?} is no moment; write it as a replay tells it: 12.5s, 3m or 1h from the start, or 2026-01-05T12:00:00Z")]
+    #[error(
+        "{0:?} is no moment; write it as a replay tells it: 12.5s, 3m or 1h from the start, or 2026-01-05T12:00:00Z"
+    )]
     When(String),
     /// Nobody.
     #[error("{0:?} is no connection; write its number, a service's name, or both as dispatch/3")]
@@ -145,7 +147,9 @@ mod tests {
     #[test]
     fn moments_and_connections() {
         let since = |ms| Ok(When::Since(Duration::from_millis(ms)));
-        for (text, when) in [("90", since(90_000)), ("+1.5 s", since(1500)), ("2m", since(120_000)), ("250ms", since(250))] {
+        for (text, when) in
+            [("90", since(90_000)), ("+1.5 s", since(1500)), ("2m", since(120_000)), ("250ms", since(250))]
+        {
             assert_eq!(text.parse(), when, "{text}");
         }
         assert_eq!("1970-01-01T00:00:05.250Z".parse(), Ok(When::At(Duration::from_millis(5250))));

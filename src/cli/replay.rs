@@ -45,8 +45,12 @@ pub struct Replay {
     pub once: bool,
     /// `core`: the machines alone, in virtual time. `wire`: the recorded clients speak with live services over
     /// sockets, and the built-in rules of volatile values hold
-    #[arg(long, value_name = "LEVEL", default_value = "core",
-        default_value_if("url", clap::builder::ArgPredicate::IsPresent, Some("wire")))]
+    #[arg(
+        long,
+        value_name = "LEVEL",
+        default_value = "core",
+        default_value_if("url", clap::builder::ArgPredicate::IsPresent, Some("wire"))
+    )]
     pub level: Level,
     #[command(flatten)]
     pub wire: Wire,

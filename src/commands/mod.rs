@@ -3,6 +3,7 @@
 mod config;
 mod demo;
 pub mod gnss;
+mod play;
 mod replay;
 mod session;
 mod up;
@@ -24,6 +25,7 @@ pub fn run(loaded: Loaded) -> Result<ExitCode, Error> {
         Command::Serve(Serve::Dispatch(args)) => block_on(up::run(args, &[Service::Dispatch], None)),
         Command::Demo(args) => demo::run(args),
         Command::Replay(args) => replay::run(&args),
+        Command::Play(args) => block_on(play::run(args)),
         Command::Session(Session::Review(args)) => session::review::run(&args),
         Command::Gnss(Gnss::Ports(args)) => gnss::ports::run(&args),
         Command::Gnss(Gnss::Decode(args)) => gnss::decode::run(&args),

@@ -114,7 +114,13 @@ impl<'r> Checker<'r> {
     /// The names and counts of two messages that are one: what is called so here is called so there. A recorded
     /// client's later words are to be translated with them.
     #[must_use]
-    pub fn pairs(&self, service: &str, message: &str, expected: &str, found: &str) -> Vec<(Kind, String, String)> {
+    pub fn pairs(
+        &self,
+        service: &str,
+        message: &str,
+        expected: &str,
+        found: &str,
+    ) -> Vec<(Kind, String, String)> {
         let active = self.active(service, message);
         let json = |text| serde_json::from_str::<Value>(text).ok();
         let mut pairs = Vec::new();

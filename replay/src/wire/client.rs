@@ -25,8 +25,17 @@ use super::script::{Line, LineOf};
 /// The longest answer; the rest of a longer one isn't read, and it counts as none.
 const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
 /// What a path can't hold as it is: RFC 3986 section 3.3.
-const NOT_IN_PATH: &AsciiSet =
-    &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'<').add(b'>').add(b'?').add(b'`').add(b'{').add(b'}');
+const NOT_IN_PATH: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'`')
+    .add(b'{')
+    .add(b'}');
 
 /// What came of a client.
 #[derive(Debug)]
@@ -100,7 +109,8 @@ impl Wire {
         if !query.is_empty() {
             target = format!("{target}?{query}");
         }
-        let mut request = hyper::Request::builder().method(&*method).uri(target).header(header::HOST, &self.authority);
+        let mut request =
+            hyper::Request::builder().method(&*method).uri(target).header(header::HOST, &self.authority);
         if !body.is_empty() {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
@@ -111,7 +121,8 @@ impl Wire {
         let answer = async {
             let answer = sender.send_request(request).await.map_err(|error| error.to_string())?;
             let (parts, body) = answer.into_parts();
-            let body = Limited::new(body, MAX_BODY_BYTES).collect().await.map_err(|error| error.to_string())?;
+            let body =
+                Limited::new(body, MAX_BODY_BYTES).collect().await.map_err(|error| error.to_string())?;
             let link = parts.headers.get(header::LINK).and_then(|link| link.to_str().ok()).map(str::to_owned);
             let Line::Request(id) = self.line.1 else { return Err("no request".to_owned()) };
             let body = String::from_utf8_lossy(&body.to_bytes()).into_owned();
@@ -207,7 +218,8 @@ impl Wire {
 
     fn closed(&self, frame: Option<CloseFrame>) -> Arrived {
         let conn = if let Line::Conn(conn) = self.line.1 { conn } else { 0 };
-        let (code, reason) = frame.map_or((1005, String::new()), |frame| (frame.code.into(), frame.reason.to_string()));
+        let (code, reason) =
+            frame.map_or((1005, String::new()), |frame| (frame.code.into(), frame.reason.to_string()));
         Arrived::Told(Output::Close { conn, code, reason })
     }
 

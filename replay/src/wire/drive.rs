@@ -71,7 +71,11 @@ struct Conn {
 }
 
 /// Plays a script to its end.
-pub async fn play<'s>(script: &'s Script, order: &'s Order, rules: &'s Rules) -> Result<Played<'s>, WireError> {
+pub async fn play<'s>(
+    script: &'s Script,
+    order: &'s Order,
+    rules: &'s Rules,
+) -> Result<Played<'s>, WireError> {
     for service in &script.services {
         reach(service, order).await?;
     }
@@ -272,7 +276,9 @@ impl Driver<'_> {
     async fn end(&mut self) {
         if self.silences < MAX_SILENCES {
             let skipped = self.played.skipped.clone();
-            let rest = move |driver: &Self| !driver.played.track.owes_any(|(service, _)| !skipped.contains(&service));
+            let rest = move |driver: &Self| {
+                !driver.played.track.owes_any(|(service, _)| !skipped.contains(&service))
+            };
             if !self.patiently(rest).await {
                 self.played.track.give_up(u64::MAX, |_| true);
             }
@@ -287,7 +293,8 @@ impl Driver<'_> {
                 }
             }
         }
-        let open: Vec<LineOf> = self.conns.iter().filter(|(_, conn)| !conn.ended).map(|(line, _)| *line).collect();
+        let open: Vec<LineOf> =
+            self.conns.iter().filter(|(_, conn)| !conn.ended).map(|(line, _)| *line).collect();
         for line in &open {
             self.say(*line, Command::Close(Some(1000))).await;
         }

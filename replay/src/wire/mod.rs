@@ -68,10 +68,14 @@ pub struct Url {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SpecError {
     /// Of `--url`.
-    #[error("{0:?} names no live service; write SERVICE=URL, as dispatch=http://127.0.0.1:4890 (without TLS)")]
+    #[error(
+        "{0:?} names no live service; write SERVICE=URL, as dispatch=http://127.0.0.1:4890 (without TLS)"
+    )]
     Target(String),
     /// Of `--rate`.
-    #[error("{0:?} is no rate; write lockstep, asap, or how many times as fast as recorded, from 0.001 to 1000000")]
+    #[error(
+        "{0:?} is no rate; write lockstep, asap, or how many times as fast as recorded, from 0.001 to 1000000"
+    )]
     Rate(String),
 }
 
@@ -144,11 +148,16 @@ pub fn replay(
     };
     let mut script = script::Script::read(session, &wanted, window)?;
     if script.steps.is_empty() && script.lossy.is_none() {
-        let held = if script.services.is_empty() { script.notes.join("; ") } else { "no input of theirs".to_owned() };
+        let held = if script.services.is_empty() {
+            script.notes.join("; ")
+        } else {
+            "no input of theirs".to_owned()
+        };
         let wanted = order.targets.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
         return Err(WireError::Nothing { name: session.name(), wanted, held });
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(WireError::Start)?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(WireError::Start)?;
     let none = Rules::default();
     let rules = rules.unwrap_or(&none);
     let lossy = script.lossy.take();

@@ -115,14 +115,24 @@ mod tests {
     fn a_name_is_translated_wherever_it_stands_whole() {
         let mut names = Names::default();
         let pair = |kind, recorded: &str, live: &str| (kind, recorded.to_owned(), live.to_owned());
-        names.learn(vec![pair(Kind::Uuid, "0a-1", "9f-7"), pair(Kind::Id, "wp", "xy"), pair(Kind::Seq, "5", "105")]);
+        names.learn(vec![
+            pair(Kind::Uuid, "0a-1", "9f-7"),
+            pair(Kind::Id, "wp", "xy"),
+            pair(Kind::Seq, "5", "105"),
+        ]);
         names.learn(vec![pair(Kind::Uuid, "0a-1", "other"), pair(Kind::Uuid, "0a-2", "9f-7")]);
         assert_eq!(names.translate("/zones/0a-1/0a-12"), "/zones/9f-7/0a-12");
-        assert_eq!(names.translate(r#"{"zoneId":"0a-1","n":5,"wp":"wps"} ä0a-1"#), r#"{"zoneId":"9f-7","n":5,"xy":"wps"} ä0a-1"#);
+        assert_eq!(
+            names.translate(r#"{"zoneId":"0a-1","n":5,"wp":"wps"} ä0a-1"#),
+            r#"{"zoneId":"9f-7","n":5,"xy":"wps"} ä0a-1"#
+        );
         assert_eq!(names.translate_query("since=5&zone=0a-1"), "since=105&zone=9f-7");
         assert!(names.agree(&[pair(Kind::Uuid, "0a-1", "9f-7"), pair(Kind::Uuid, "0a-3", "8")]));
         assert!(!names.agree(&[pair(Kind::Uuid, "0a-3", "9f-7")]));
-        names.learn_link("</tasks?limit=2&cursor=77>; rel=\"next\"", "</tasks?limit=2&cursor=88>; rel=\"next\"");
+        names.learn_link(
+            "</tasks?limit=2&cursor=77>; rel=\"next\"",
+            "</tasks?limit=2&cursor=88>; rel=\"next\"",
+        );
         assert_eq!(names.translate_query("limit=2&cursor=77"), "limit=2&cursor=88");
         assert_eq!(Names::words("/zones/0a-1?x=2").collect::<Vec<_>>(), ["zones", "0a-1", "x", "2"]);
     }

@@ -108,7 +108,11 @@ struct Reading {
 
 impl Script {
     /// Reads a session, as far as `wanted` services and the window go.
-    pub fn read(session: &Session, wanted: &dyn Fn(&str) -> bool, window: &Window) -> Result<Self, WireError> {
+    pub fn read(
+        session: &Session,
+        wanted: &dyn Fn(&str) -> bool,
+        window: &Window,
+    ) -> Result<Self, WireError> {
         let mut script = Self::default();
         let mut reading: Vec<Reading> = Vec::new();
         let (mut first, mut others, mut count) = (None, BTreeSet::new(), 0_usize);
@@ -157,7 +161,15 @@ impl Script {
         Ok(script)
     }
 
-    fn take(&mut self, n: usize, service: &mut Reading, seq: u64, at: Timestamp, body: Body, window: &Window) {
+    fn take(
+        &mut self,
+        n: usize,
+        service: &mut Reading,
+        seq: u64,
+        at: Timestamp,
+        body: Body,
+        window: &Window,
+    ) {
         let muted = window.is_before(at, self.first_at);
         match body {
             Body::Start(start) => {
@@ -180,7 +192,15 @@ impl Script {
         }
     }
 
-    fn input(&mut self, n: usize, service: &mut Reading, seq: u64, at: Timestamp, input: Input, window: &Window) {
+    fn input(
+        &mut self,
+        n: usize,
+        service: &mut Reading,
+        seq: u64,
+        at: Timestamp,
+        input: Input,
+        window: &Window,
+    ) {
         let mut step = |line: Line, action: Action, script: &mut Self| {
             service.cause = Some(line);
             if is_played(window, line) {
@@ -231,7 +251,9 @@ impl Script {
                 if before > 0 {
                     self.steps.retain(|step| step.line.0 != n);
                     self.expected.retain(|line, _| line.0 != n);
-                    self.notes.push(format!("{before} inputs from before the recorded database was open aren't played"));
+                    self.notes.push(format!(
+                        "{before} inputs from before the recorded database was open aren't played"
+                    ));
                 }
                 if changes.trim() != "[]" {
                     self.notes.push("the recorded dispatch had something in its database when it started; the live one needs the same, or answers otherwise".to_owned());

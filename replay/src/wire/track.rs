@@ -148,10 +148,12 @@ impl<'s> Track<'s> {
             *first += 1;
         }
         let first = *first;
-        let free: Vec<usize> =
-            (first..all.len())
-                .filter(|place| !taken.contains(place) && all.get(*place).is_some_and(|expected| !expected.whole_state))
-                .take(LOOK_AHEAD).collect();
+        let free: Vec<usize> = (first..all.len())
+            .filter(|place| {
+                !taken.contains(place) && all.get(*place).is_some_and(|expected| !expected.whole_state)
+            })
+            .take(LOOK_AHEAD)
+            .collect();
         let content = self.content_of_found(line, found);
         let last = all.iter().rposition(|expected| expected.whole_state);
         if let Some((last, expected)) = last.and_then(|last| Some((last, all.get(last)?)))

@@ -81,7 +81,13 @@ pub fn report(
 }
 
 fn lines(script: &Script, track: &Track) -> BTreeSet<LineOf> {
-    script.expected.keys().chain(track.found.keys()).copied().filter(|(_, line)| *line != Line::Feed).collect()
+    script
+        .expected
+        .keys()
+        .chain(track.found.keys())
+        .copied()
+        .filter(|(_, line)| *line != Line::Feed)
+        .collect()
 }
 
 fn compare_line<'a>(line: LineOf, script: &'a Script, played: &'a Played, entries: &mut Vec<Entry<'a>>) {

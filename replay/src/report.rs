@@ -163,6 +163,14 @@ pub enum Lossy {
         /// The first input that wasn't sent.
         seq: u64,
     },
+    /// A service's recorded receiver has nowhere to be played.
+    #[error(
+        "{service} was skipped: the recording has a receiver's bytes, and the live one doesn't take them at /feed; start it with --gnss feed"
+    )]
+    NoFeed {
+        /// The service.
+        service: String,
+    },
     /// Time ran backwards in a service.
     #[error("event {seq} of {service} is older than the one before it")]
     Backwards {

@@ -8,9 +8,9 @@ use std::time::Duration;
 use axum::Router;
 use dispatch::store::{connect, keeper};
 use kit::clock::Clock;
-use kit::machine::ConnId;
+use kit::machine::{ConnId, Input, Machine, Output, Timestamp};
 use kit::origin::Origins;
-use kit::runner::{Handle, Peer, RunnerLimits};
+use kit::runner::{Handle, Peer, Runner, RunnerLimits, StartParts};
 use kit::serve::{ServeLimits, serve};
 use kit::session::SessionLimits;
 use kit::tap::{Events, Tap};
@@ -66,20 +66,108 @@ fn limits() -> RunnerLimits {
     RunnerLimits { shutdown: Duration::from_secs(1), ..RunnerLimits::default() }
 }
 
+/// How a dispatch is not what it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    None,
+    /// Half of the way is told as a little more.
+    Progress,
+    /// Consoles aren't told that a zone has changed.
+    Silent,
+    /// A task that is asked for has another id.
+    Id,
+    /// A list of missions that doesn't come.
+    Mute,
+    /// What isn't there is told otherwise.
+    Status,
+    /// Consoles are told of a rover twice.
+    Twice,
+}
+
+struct Faulty {
+    machine: Box<dyn Machine>,
+    fault: Fault,
+    asked: String,
+}
+
+impl Faulty {
+    fn spoil(&self, output: Output, out: &mut Vec<Output>) {
+        match (self.fault, output) {
+            (Fault::Progress, Output::Publish { path, text, key }) => {
+                let text = text.replace(r#""progress":50"#, r#""progress":51"#).into();
+                out.push(Output::Publish { path, text, key });
+            }
+            (Fault::Silent, Output::Publish { text, .. })
+                if text.contains(r#""type":"zone_update""#) && text.contains("court") => {}
+            (Fault::Id, Output::Http { id, status, body, link }) if self.asked.starts_with("GET /tasks/") => {
+                let made_up = r#"{"id":"67e55044-10b1-426f-9247-bb680e5fe0c8""#;
+                let body = format!("{made_up}{}", body.get(44..).unwrap());
+                out.push(Output::Http { id, status, body, link });
+            }
+            (Fault::Mute, Output::Http { .. }) if self.asked == "GET /missions" => {}
+            (Fault::Status, Output::Http { id, status: 404, body, link }) => {
+                out.push(Output::Http { id, status: 410, body, link });
+            }
+            (Fault::Twice, Output::Publish { path, text, key })
+                if text.contains("bvr-02\",\"connected\":true") =>
+            {
+                out.push(Output::Publish { path: path.clone(), text: text.clone(), key });
+                out.push(Output::Publish { path, text, key });
+            }
+            (_, output) => out.push(output),
+        }
+    }
+}
+
+impl Machine for Faulty {
+    fn handle(&mut self, now: Timestamp, input: Input, out: &mut Vec<Output>) {
+        if let Input::Http { method, path, .. } = &input {
+            self.asked = format!("{method} {path}");
+        }
+        let mut made = Vec::new();
+        self.machine.handle(now, input, &mut made);
+        made.into_iter().for_each(|output| self.spoil(output, out));
+    }
+
+    fn next_timeout(&self) -> Option<Timestamp> {
+        self.machine.next_timeout()
+    }
+
+    fn handle_timeout(&mut self, now: Timestamp, out: &mut Vec<Output>) {
+        let mut made = Vec::new();
+        self.machine.handle_timeout(now, &mut made);
+        made.into_iter().for_each(|output| self.spoil(output, out));
+    }
+
+    fn state(&self) -> Value {
+        self.machine.state()
+    }
+}
+
 /// A dispatch with nothing in its database.
 pub async fn dispatch(seed: u64) -> Live {
+    faulty_dispatch(seed, Fault::None).await
+}
+
+/// One that isn't what it was.
+pub async fn faulty_dispatch(seed: u64, fault: Fault) -> Live {
     let ground = Ground::new();
     let store = connect("sqlite::memory:", Path::new(".")).unwrap();
     let (link, desk) = keeper::start(store, keeper::Pace::default()).unwrap();
-    let parts = dispatch::routes::Parts {
-        version: "0.0.0",
-        seed,
-        tap: &ground.tap,
-        clock: ground.clock,
-        limits: limits(),
-        stop: ground.stop.clone(),
-    };
-    let (handle, runner) = dispatch::routes::start(&dispatch::Config::default(), parts, Box::new(link));
+    let config = dispatch::Config::default();
+    let machine = Box::new(dispatch::machine(&config, seed));
+    let machine = Faulty { machine, fault, asked: String::new() };
+    let start =
+        StartParts { version: "0.0.0".to_owned(), seed, config: serde_json::to_value(&config).unwrap() };
+    let (handle, runner) = Runner::spawn(
+        Box::new(machine),
+        Box::new(link),
+        start,
+        ground.tap.of(dispatch::SERVICE),
+        ground.clock,
+        limits(),
+        ground.stop.clone(),
+    );
     let teller = handle.clone();
     let (told, mut opened) = tokio::sync::mpsc::unbounded_channel();
     let store = desk.tell(move |event| {

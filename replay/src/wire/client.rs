@@ -176,7 +176,7 @@ impl Wire {
         loop {
             tokio::select! {
                 command = commands.recv(), if !leaving => {
-                    let Some(command) = command else { return None };
+                    let command = command?;
                     leaving = matches!(command, Command::Close(_));
                     match timeout(self.within, say(&mut socket, command)).await {
                         Ok(Ok(())) => {}

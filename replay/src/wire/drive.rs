@@ -146,12 +146,11 @@ impl Driver<'_> {
         for line in feeds {
             self.open(line, FEED_PATH.to_owned(), String::new()).await;
             self.pass(line).await;
+            // A pong may overtake the close of a service that wants no feed.
+            let soon = self.clock.now().saturating_add(QUIET);
+            self.until(soon, |driver| driver.conns.get(&line).is_none_or(|conn| conn.ended)).await;
             if self.conns.get(&line).is_none_or(|conn| conn.ended || !conn.open) {
                 self.played.skipped.insert(line.0);
-                let service = self.script.services.get(line.0).map_or("", |service| &**service);
-                self.note(format!(
-                    "{service} was skipped: the recording has a receiver's bytes, and the live one doesn't take them at {FEED_PATH}; start it with --gnss feed"
-                ));
             }
         }
     }
@@ -374,6 +373,7 @@ fn arrived(
         Arrived::Told(output) if line.1 == Line::Feed => match output {
             Output::Close { reason, .. } => {
                 conn.into_iter().for_each(|conn| conn.ended = true);
+                played.skipped.insert(line.0);
                 note(played, format!("the feed was closed: {reason}"));
             }
             Output::Send { text, .. } => note(played, format!("the feed was answered {text}")),

@@ -1,6 +1,6 @@
 //! What came, compared with what was recorded.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use kit::machine::{Output, Timestamp};
@@ -61,6 +61,8 @@ pub fn report(
     let used_rules = tally.used_rules();
     let list = player::differences(tally.list, moments, Some(script.first_at));
     let unfinished = played.broke_off.map(|seq| Lossy::Silent { seq });
+    let skipped = played.skipped.first().and_then(|service| script.services.get(*service));
+    let unfed = skipped.map(|service| Lossy::NoFeed { service: service.to_string() });
     Report {
         session: session.name(),
         recorded_by: session.about().version.clone(),
@@ -74,7 +76,7 @@ pub fn report(
         kinds: tally.kinds,
         first: list.first().cloned(),
         list,
-        lossy: lossy.or(unfinished),
+        lossy: lossy.or(unfinished).or(unfed),
         used_rules,
         digests: Vec::new(),
     }
@@ -116,12 +118,16 @@ fn compare_line<'a>(line: LineOf, script: &'a Script, played: &'a Played, entrie
         .collect();
     let theirs: Vec<Item> =
         found.iter().map(|found| item(track.content_of_found(line, &found.output), &found.output)).collect();
-    let (mut seq, mut at, mut muted) = beginning(line, script);
-    for pair in compare::align(&mine, &theirs) {
+    let pairs = compare::align(&mine, &theirs);
+    // What wasn't recorded stands behind the recorded message that came before it.
+    let places: BTreeMap<usize, usize> =
+        pairs.iter().filter_map(|pair| pair.found().zip(pair.recorded())).collect();
+    for pair in pairs {
+        let place = |found: usize| places.range(..found).next_back().map(|(_, recorded)| *recorded);
         let expected = pair.recorded().and_then(|n| strict.get(n)).copied();
-        if let Some((_, expected)) = expected {
-            (seq, at, muted) = (expected.seq, expected.at, expected.muted);
-        }
+        let stands = pair.recorded().or_else(|| pair.found().and_then(place)).and_then(|n| strict.get(n));
+        let (seq, at, muted) = stands
+            .map_or_else(|| beginning(line, script), |(_, stands)| (stands.seq, stands.at, stands.muted));
         let late = expected.is_some_and(|(place, _)| track.late.contains(&(line, place)));
         let found = pair.found().and_then(|n| found.get(n)).copied();
         let expected = expected.map(|(_, expected)| expected);

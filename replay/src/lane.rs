@@ -241,6 +241,10 @@ impl Lane {
                     let place = self.breach(expected, found, tally).map(Breach::mismatch);
                     self.tell(DifferenceKind::Different, seq, Some(expected), Some(found), place, tally);
                 }
+                // Whom it was for, and whether that matters, is known now and not when it is given up.
+                (Pair::Missing { .. }, Some(output), _) | (Pair::Extra { .. }, _, Some(output))
+                    if tally.only.is_some()
+                        && !self.is_seen(tally.from.unwrap_or(self.at), Some(output), tally) => {}
                 (Pair::Missing { .. }, Some(expected), _) => {
                     let content =
                         mine.get(pair.recorded().unwrap_or_default()).map(|item| item.content.clone());
@@ -275,7 +279,9 @@ impl Lane {
                 expected: Some(format!("{} (event {seq})", crate::report::utc(at))),
                 found: Some(format!("{} (before event {found_seq})", crate::report::utc(late_at))),
             });
-            self.tell_at(kind, at, seq, recorded, found, mismatch, tally);
+            if tally.from.is_none_or(|from| at >= from) {
+                self.tell_at(kind, at, seq, recorded, found, mismatch, tally);
+            }
             if let (Some(recorded), Some(found)) = (recorded, found) {
                 self.check(seq, recorded, found, tally);
             }
@@ -313,7 +319,9 @@ impl Lane {
         mismatch: Option<Mismatch>,
         tally: &mut Tally,
     ) {
-        self.tell_at(kind, self.at, before_seq, expected, found, mismatch, tally);
+        if self.is_seen(self.at, expected.or(found), tally) {
+            self.tell_at(kind, self.at, before_seq, expected, found, mismatch, tally);
+        }
     }
 
     #[expect(clippy::too_many_arguments, reason = "all that a finding is made of")]
@@ -327,7 +335,7 @@ impl Lane {
         mismatch: Option<Mismatch>,
         tally: &mut Tally,
     ) {
-        if !self.is_seen(at, expected.or(found), tally) || !tally.wants(kind, before_seq) {
+        if !tally.wants(kind, before_seq) {
             return;
         }
         let short = |output: Option<&Output>| output.map(|output| diff::short(&frame::output(output)));

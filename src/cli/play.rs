@@ -10,6 +10,7 @@ use crate::error::EXIT_CODES;
 
 /// What follows the options.
 const KEYS: &str = "\
+On a terminal: space pauses and goes on, the arrows to the sides jump 10 s, those up and down a minute, q ends.
 POST /play/pause, /play/resume and /play/seek?to=TIME on any of the ports pause, go on and jump; GET /play says
 where the recording is.";
 

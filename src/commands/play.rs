@@ -1,5 +1,8 @@
 //! `depot play SESSION`: stands in for the services, so that a console can be shown a recording.
 
+#[cfg(unix)]
+mod keys;
+
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
@@ -44,6 +47,8 @@ pub async fn run(args: Play) -> Result<ExitCode, Error> {
     if let Some(ready) = &mut ready {
         ready.write(&addresses)?;
     }
+    #[cfg(unix)]
+    let _keys = keys::Keys::listen(playing.controls.clone(), stop.clone());
     playing.ended().await.map_err(|source| Error::Service { service: "play", source })?;
     Ok(if show.damage.is_some() { ExitCode::from(DAMAGED) } else { ExitCode::SUCCESS })
 }

@@ -12,3 +12,4 @@ mod round_trip;
 mod toy;
 mod updating;
 mod volatile;
+mod window;

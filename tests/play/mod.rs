@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
+mod program;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 

@@ -42,6 +42,8 @@ pub struct Played<'s> {
     pub why: BTreeMap<LineOf, String>,
     /// Services that weren't played.
     pub skipped: BTreeSet<usize>,
+    /// What comes while clients leave at the end isn't compared any more.
+    over: bool,
     /// The input before which it ended, if it did.
     pub broke_off: Option<u64>,
     pub elapsed: Duration,
@@ -87,6 +89,7 @@ pub async fn play<'s>(
         notes: Vec::new(),
         why: BTreeMap::new(),
         skipped: BTreeSet::new(),
+        over: false,
         broke_off: None,
         elapsed: Duration::ZERO,
     };
@@ -292,6 +295,7 @@ impl Driver<'_> {
                 }
             }
         }
+        self.played.over = true;
         let open: Vec<LineOf> =
             self.conns.iter().filter(|(_, conn)| !conn.ended).map(|(line, _)| *line).collect();
         for line in &open {
@@ -379,13 +383,14 @@ fn arrived(
             Output::Send { text, .. } => note(played, format!("the feed was answered {text}")),
             _ => {}
         },
+        Arrived::Told(_) if played.over => {}
         Arrived::Told(output) => {
             *silences = 0;
             played.track.take(line, Found { at, output });
         }
         Arrived::Ended(why) => {
             conn.into_iter().for_each(|conn| conn.ended = true);
-            if let Some(why) = why {
+            if let Some(why) = why.filter(|_| !played.over) {
                 note(played, format!("{}: {why}", named(line.1)));
                 played.why.insert(line, why);
             }

@@ -100,7 +100,8 @@ fn late_console(session: &Session) -> (Timestamp, Vec<String>) {
 async fn one_who_comes_late_is_told_the_state_of_that_moment() {
     let session = recorded_day().await;
     let stage = stage(&session, false).await;
-    let (at, told) = late_console(&session);
+    let (at, first_told) = late_console(&session);
+    let told = first_told.clone();
     assert!(told.len() >= 2, "{told:?}");
     stage.playing.controls.seek(When::At(at)).await;
     let mut console = stage.connect("/ws/console").await;
@@ -126,6 +127,11 @@ async fn one_who_comes_late_is_told_the_state_of_that_moment() {
     assert_eq!(stage.ask("GET", "/zones").await.0, 503);
     assert_eq!(stage.ask("POST", "/play/seek?to=noon").await.0, 400);
     assert_eq!(stage.ask("GET", "/play/pause").await.0, 405);
+    // And there again: whoever is still connected is told it all once more.
+    stage.playing.controls.seek(When::At(at)).await;
+    for expected in &first_told {
+        assert_eq!(&next(&mut console).await, expected);
+    }
     stage.stop.cancel();
     drop((console, rover));
     timeout(PATIENCE, stage.playing.ended()).await.unwrap().unwrap();

@@ -231,3 +231,35 @@ async fn a_receivers_bytes_go_through_the_feed_or_the_service_is_skipped() {
     assert_eq!((report.differences, report.inputs, report.outcome().exit_code()), (0, 0, 3));
     assert!(report.lossy.unwrap().to_string().starts_with("gps-status was skipped:"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_whole_states_the_last_counts() {
+    let recorded = stage::discovery().await;
+    let console = recorded.open("/ws", "").await;
+    for n in 1..=9 {
+        let rover =
+            json!({"id": format!("bvr-0{n}"), "name": "a rover", "address": format!("10.0.0.{n}:4850")});
+        assert_eq!(recorded.ask("POST", "/register", Some(&rover)).await.0, 200);
+    }
+    let beat = json!({"battery_voltage": 23.5, "mode": 2});
+    recorded.ask("POST", "/heartbeat/bvr-03", Some(&beat)).await;
+    assert_eq!(recorded.ask("POST", "/heartbeat/bvr 77", Some(&beat)).await.0, 404);
+    recorded.ask("GET", "/rovers", None).await;
+    // What it holds back to tell it once, it tells at the latest when it stops.
+    recorded.handle.closed(console, Some(1000)).await.unwrap();
+    let session = recorded.end().await;
+    for rate in [Rate::Lockstep, Rate::Asap] {
+        let live = stage::discovery().await;
+        let report = play(&session, discovery::SERVICE, live.url(), rate).await;
+        live.end().await;
+        assert_eq!((report.differences, report.inputs), (0, 14), "{report}\n{:#?}", report.list);
+    }
+    let live = stage::discovery().await;
+    let stray = json!({"id": "stray", "name": "a rover", "address": "10.0.0.7:4850"});
+    live.ask("POST", "/register", Some(&stray)).await;
+    let report = play(&session, discovery::SERVICE, live.url(), Rate::Lockstep).await;
+    live.end().await;
+    // The list that was asked for, and the console's last state.
+    assert!((1..=2).contains(&report.differences), "{report}\n{:#?}", report.list);
+    assert!(report.list.iter().all(|difference| difference.kind == DifferenceKind::Different));
+}

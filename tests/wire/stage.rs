@@ -1,7 +1,7 @@
 //! Live services in this process, on ports of their own, and what they record.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
@@ -63,7 +63,7 @@ impl Ground {
 }
 
 fn limits() -> RunnerLimits {
-    RunnerLimits { shutdown: Duration::from_secs(1), ..RunnerLimits::default() }
+    RunnerLimits { shutdown: Duration::from_millis(200), ..RunnerLimits::default() }
 }
 
 /// How a dispatch is not what it was.
@@ -195,6 +195,21 @@ pub async fn gps_status(source: gps_status::Source) -> Live {
         ground.stop.clone(),
     );
     ground.serve(started, gps_status::routes::router).await
+}
+
+/// A discovery that knows nobody.
+pub async fn discovery() -> Live {
+    let ground = Ground::new();
+    let started = discovery::routes::start(
+        &discovery::Config::default(),
+        "0.0.0",
+        1,
+        &ground.tap,
+        ground.clock,
+        limits(),
+        ground.stop.clone(),
+    );
+    ground.serve(started, |web| discovery::routes::router(web, PathBuf::new())).await
 }
 
 impl Live {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::iter::Peekable;
 
 use ::wire::frame::ErrorFrame;
-use kit::machine::{ConnId, Input, Machine, Output, Timestamp};
+use kit::machine::{ConnId, Input, Machine, Output, StoreEvent, Timestamp};
 use kit::tap::Body;
 use serde_json::{Value, json};
 
@@ -93,18 +93,22 @@ impl StandIn {
                 Body::Start(start) => {
                     // It could be built when the session was opened.
                     self.machine = machines::build(self.part.service, &start).ok();
-                    self.meet_all();
                     if let Some(out) = out.as_deref_mut() {
                         self.tell_all(out);
                     }
                 }
                 Body::In(input) => {
                     let Some(machine) = &mut self.machine else { continue };
+                    // Until then it sent everybody away; who is here stays.
+                    let opens = matches!(&input, Input::Store { event: StoreEvent::Opened { .. } });
                     match input {
                         Input::Timer => machine.handle_timeout(self.at, &mut self.made),
                         input => machine.handle(self.at, input, &mut self.made),
                     }
                     self.hand_on(out.as_deref_mut());
+                    if let Some(out) = out.as_deref_mut().filter(|_| opens) {
+                        self.tell_all(out);
+                    }
                 }
                 _ => {}
             }
@@ -134,7 +138,8 @@ impl StandIn {
         self.events.as_mut()
     }
 
-    /// A new machine hears of those who are connected; what it says to it is not told.
+    /// The machine may be a new one, or have stood by: it hears of those who are connected. What it says to
+    /// that is not told.
     fn meet_all(&mut self) {
         let Some(machine) = &mut self.machine else { return };
         for (conn, query) in &self.viewers {
@@ -146,6 +151,7 @@ impl StandIn {
 
     /// Everybody is told the whole state, as one who has missed something.
     fn tell_all(&mut self, out: &mut Vec<Output>) {
+        self.meet_all();
         let viewers: Vec<ConnId> = self.viewers.keys().copied().collect();
         for conn in viewers {
             self.give(Input::Lagged { conn: conn.saturating_add(TODAY) }, out);

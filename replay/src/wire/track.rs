@@ -33,7 +33,7 @@ pub struct Track<'s> {
     owed: BTreeMap<u64, BTreeMap<LineOf, usize>>,
     /// Those that weren't waited for any longer.
     pub late: BTreeSet<(LineOf, usize)>,
-    /// Whole states: the place of the last that was recorded, and whether the last that came is it.
+    /// Whether the last of the whole states that were recorded has come.
     states: BTreeMap<LineOf, bool>,
     /// Names that some answer brings; what isn't among them the client made up.
     drawn: BTreeMap<String, u64>,
@@ -159,9 +159,8 @@ impl<'s> Track<'s> {
         if let Some((last, expected)) = last.and_then(|last| Some((last, all.get(last)?)))
             && frame::message(&expected.output) == frame::message(found)
         {
-            // The newest is the one that counts.
             let told = self.content_of_recorded(line, &expected.output) == content;
-            self.states.entry(line).and_modify(|state| *state = told);
+            self.states.entry(line).and_modify(|state| *state |= told);
             if told {
                 return Some(last);
             }

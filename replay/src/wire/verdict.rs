@@ -133,13 +133,14 @@ fn compare_line<'a>(line: LineOf, script: &'a Script, played: &'a Played, entrie
         let expected = expected.map(|(_, expected)| expected);
         entries.push(Entry { seq, at, muted, line, pair, late, expected, found });
     }
-    // Of states only the last counts: how many there are is a matter of timing.
+    // Of states only the last counts, and that it came: how many there are, and whether another is told before a
+    // client has left, is a matter of timing.
     if let Some(last) = recorded.iter().rfind(|expected| expected.whole_state) {
         let kind = frame::message(&last.output);
-        let found = came.iter().rfind(|found| frame::message(&found.output) == kind);
-        let same = found.is_some_and(|found| {
-            track.content_of_found(line, &found.output) == track.content_of_recorded(line, &last.output)
-        });
+        let recorded = track.content_of_recorded(line, &last.output);
+        let states = || came.iter().rev().filter(|found| frame::message(&found.output) == kind);
+        let it = states().find(|found| track.content_of_found(line, &found.output) == recorded);
+        let (found, same) = (it.or_else(|| states().next()), it.is_some());
         let pair = match (found, same) {
             (None, _) => Pair::Missing { recorded: 0 },
             (Some(_), true) => Pair::Same { recorded: 0, found: 0 },

@@ -81,7 +81,7 @@ pub struct Report {
     pub lossy: Option<Lossy>,
     /// The rules of the plan, by their place, that selected a value.
     pub used_rules: BTreeSet<usize>,
-    /// SHA-256 over all outputs and states, in hexadecimal, of each run.
+    /// SHA-256 over all outputs and states, in hexadecimal, of each run; none where live services were heard.
     pub digests: Vec<String>,
 }
 
@@ -206,8 +206,14 @@ impl Report {
 
     /// What to do now; one sentence.
     fn advice(&self) -> Option<&'static str> {
+        // No machine of ours ran.
+        let live = self.digests.is_empty();
         Some(match self.outcome() {
             Outcome::Same => return None,
+            Outcome::Differs if live => {
+                "If the live service is right, record the session again with it; if not, the frames above lead to what it does otherwise."
+            }
+            Outcome::Lossy if live => "What was played is as recorded; see above for what wasn't.",
             Outcome::Differs => {
                 "If the new behaviour is wanted, accept it with --update; if not, the frames above lead to the change that broke it."
             }

@@ -200,7 +200,8 @@ impl Driver<'_> {
     async fn causes(&mut self, step: &Step) {
         let (seq, lockstep) = (step.seq, self.order.rate == Rate::Lockstep);
         let awaited = |line: Line| lockstep || matches!(line, Line::Request(_));
-        if !self.patiently(|driver| !driver.played.track.owes(seq, awaited)).await {
+        let owes = |track: &Track| if lockstep { track.owes(seq) } else { track.owes_answers(seq) };
+        if !self.patiently(|driver| !owes(&driver.played.track)).await {
             self.played.track.give_up(seq, |(_, line)| awaited(line));
         }
         let unsure = |(line, conn): (&LineOf, &Conn)| (conn.unsure && *line != step.line).then_some(*line);

@@ -31,6 +31,8 @@ pub struct Track<'s> {
     taken: BTreeMap<LineOf, BTreeSet<usize>>,
     /// Those that are waited for, by number.
     owed: BTreeMap<u64, BTreeMap<LineOf, usize>>,
+    /// The answers among them: they are asked for before every input.
+    answers: BTreeSet<u64>,
     /// Those that weren't waited for any longer.
     pub late: BTreeSet<(LineOf, usize)>,
     /// Whether the last of the whole states that were recorded has come.
@@ -50,6 +52,7 @@ impl<'s> Track<'s> {
             found: BTreeMap::new(),
             taken: BTreeMap::new(),
             owed: BTreeMap::new(),
+            answers: BTreeSet::new(),
             late: BTreeSet::new(),
             states: BTreeMap::new(),
             drawn: BTreeMap::new(),
@@ -61,6 +64,9 @@ impl<'s> Track<'s> {
                 if expected.whole_state {
                     track.states.insert(*line, false);
                 } else {
+                    if matches!(line.1, Line::Request(_)) {
+                        track.answers.insert(expected.seq);
+                    }
                     track.owed.entry(expected.seq).or_default().insert(*line, place);
                 }
             }
@@ -85,8 +91,13 @@ impl<'s> Track<'s> {
     }
 
     /// Whether a message recorded before is still to come.
-    pub fn owes(&self, before: u64, of: impl Fn(Line) -> bool) -> bool {
-        self.owed.range(..before).any(|(_, lines)| lines.keys().any(|(_, line)| of(*line)))
+    pub fn owes(&self, before: u64) -> bool {
+        self.owed.range(..before).next().is_some()
+    }
+
+    /// Whether an answer recorded before is.
+    pub fn owes_answers(&self, before: u64) -> bool {
+        self.answers.range(..before).next().is_some()
     }
 
     /// The same of one client, its last state included.
@@ -112,6 +123,7 @@ impl<'s> Track<'s> {
             });
         }
         for (seq, line, place) in &given_up {
+            self.answers.remove(seq);
             self.late.insert((*line, *place));
             if self.owed.get(seq).is_some_and(BTreeMap::is_empty) {
                 self.owed.remove(seq);
@@ -203,6 +215,7 @@ impl<'s> Track<'s> {
     fn settle(&mut self, line: LineOf, place: usize) {
         let Some(expected) = self.script.expected.get(&line).and_then(|all| all.get(place)) else { return };
         if let Some(lines) = self.owed.get_mut(&expected.seq) {
+            self.answers.remove(&expected.seq);
             lines.remove(&line);
             if lines.is_empty() {
                 self.owed.remove(&expected.seq);

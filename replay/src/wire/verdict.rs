@@ -42,10 +42,15 @@ pub fn report(
         Tally { checker: Some(Checker::new(rules)), keep: tell, inputs: played.sent, ..Tally::default() };
     // What the live service tells of its own past is older than the play.
     tally.checker.iter_mut().for_each(|checker| checker.begin(script.first_at, Timestamp::ZERO));
+    let states: BTreeSet<(usize, String)> = (script.expected.iter())
+        .flat_map(|((service, _), all)| all.iter().map(|expected| (*service, expected)))
+        .filter(|(_, expected)| expected.whole_state)
+        .map(|(service, expected)| (service, frame::message(&expected.output)))
+        .collect();
     let mut entries = Vec::new();
     for line in lines(script, &played.track) {
         if !played.skipped.contains(&line.0) {
-            compare_line(line, script, played, &mut entries);
+            compare_line(line, script, played, &states, &mut entries);
         }
     }
     let broke_off = played.broke_off.unwrap_or(u64::MAX);
@@ -92,18 +97,19 @@ fn lines(script: &Script, track: &Track) -> BTreeSet<LineOf> {
         .collect()
 }
 
-fn compare_line<'a>(line: LineOf, script: &'a Script, played: &'a Played, entries: &mut Vec<Entry<'a>>) {
+fn compare_line<'a>(
+    line: LineOf,
+    script: &'a Script,
+    played: &'a Played,
+    states: &BTreeSet<(usize, String)>,
+    entries: &mut Vec<Entry<'a>>,
+) {
     let track = &played.track;
     let recorded: &[Expected] = script.expected.get(&line).map_or(&[], Vec::as_slice);
     let came: &[Found] = track.found.get(&line).map_or(&[], Vec::as_slice);
-    let states: BTreeSet<String> = (script.expected.iter())
-        .filter(|((service, _), _)| *service == line.0)
-        .flat_map(|(_, all)| all.iter().filter(|expected| expected.whole_state))
-        .map(|expected| frame::message(&expected.output))
-        .collect();
     // A paced connection was told as much as it could take, of any kind.
     let paced = !recorded.is_empty() && recorded.iter().all(|expected| expected.whole_state);
-    let is_state = |found: &Found| paced || states.contains(&frame::message(&found.output));
+    let is_state = |found: &Found| paced || states.contains(&(line.0, frame::message(&found.output)));
     let strict: Vec<(usize, &Expected)> =
         recorded.iter().enumerate().filter(|(_, expected)| !expected.whole_state).collect();
     let found: Vec<&Found> = came.iter().filter(|found| !is_state(found)).collect();

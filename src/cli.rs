@@ -9,10 +9,12 @@ use rtk_reader::source::Rate;
 pub use crate::commands::session::args::Session;
 use crate::error::EXIT_CODES;
 
+mod play;
 mod record;
 mod replay;
+pub use play::Play;
 pub use record::RecordProxy;
-pub use replay::{MessageFormat, Replay, Review, Update};
+pub use replay::{Level, MessageFormat, Replay, Review, Update};
 
 /// The base of a rover fleet: an RTK base receiver's status and corrections, recorded and replayed to the bit.
 #[derive(Debug, Parser)]
@@ -42,6 +44,8 @@ pub enum Command {
     Record(RecordProxy),
     /// Replay recordings and compare every output, to the bit
     Replay(Replay),
+    /// Stand in for the services with a recording, for a console without a rover or receiver
+    Play(Play),
     /// Look into recordings, cut, convert, redact, recover and shrink them
     #[command(subcommand)]
     Session(Session),

@@ -49,6 +49,12 @@ pub enum Error {
     /// Rules of volatile values can't be used.
     #[error(transparent)]
     Rules(#[from] replay::volatile::RulesError),
+    /// A recording's clients could not be played.
+    #[error(transparent)]
+    Wire(#[from] replay::wire::WireError),
+    /// A recording could not be played.
+    #[error(transparent)]
+    Play(#[from] replay::play::PlayError),
     /// Paths or patterns of recordings can't be used.
     #[error(transparent)]
     Select(#[from] replay::select::SelectError),
@@ -205,14 +211,16 @@ impl Error {
             | Self::Feed(_)
             | Self::Database(_)
             | Self::Record(_)
-            | Self::Recording(_) => 1,
-            Self::NotGnss { .. } => 9,
+            | Self::Recording(_)
+            | Self::Play(replay::play::PlayError::Io { .. } | replay::play::PlayError::Build(_)) => 1,
+            Self::NotGnss { .. } | Self::Play(replay::play::PlayError::Nothing { .. }) => 9,
             Self::Source(error) => source_code(error),
             Self::Replay(error) => error.exit_code(),
             Self::Session(error) => tool_code(error),
             Self::Shrink(ShrinkError::Replay(error)) => error.exit_code(),
             Self::Shrink(ShrinkError::Passes { .. }) => 4,
             Self::Shrink(_) => 1,
+            Self::Wire(error) => error.exit_code(),
         }
     }
 

@@ -10,6 +10,7 @@ use sha2::Sha256;
 use crate::diff::Mismatch;
 use crate::frame::Peer;
 use crate::volatile::Checker;
+use crate::window::Only;
 
 /// In what way a replay is not what was recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -112,9 +113,26 @@ pub struct Tally<'r> {
     pub keep: usize,
     pub digest: Sha256,
     pub checker: Option<Checker<'r>>,
+    /// Differences before it are passed over.
+    pub from: Option<Timestamp>,
+    /// So are those of anybody else.
+    pub only: Option<Only>,
 }
 
 impl Tally<'_> {
+    /// Whether a difference is to be told; `hears` is the path that the one connection that matters hears.
+    pub fn sees(&self, at: Timestamp, service: &str, peer: Option<&Peer>, hears: Option<&str>) -> bool {
+        let told = self.from.is_none_or(|from| at >= from);
+        told && self.only.as_ref().is_none_or(|only| {
+            only.is_of(service)
+                && only.conn.is_none_or(|conn| match peer {
+                    Some(Peer::Conn(of)) => *of == conn,
+                    Some(Peer::Path(path)) => hears == Some(path),
+                    _ => false,
+                })
+        })
+    }
+
     /// The first in the recording.
     pub fn first(&self) -> Option<&Finding> {
         self.list.first()

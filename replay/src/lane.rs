@@ -42,6 +42,8 @@ pub struct Lane {
     tardy: Tardy,
     /// `POST /zones`, by its id; only while there are rules.
     requests: BTreeMap<u64, String>,
+    /// What the one connection hears that is compared, if only one is.
+    hears: Option<String>,
 }
 
 impl Lane {
@@ -66,6 +68,7 @@ impl Lane {
             unmatched: Vec::new(),
             tardy: Tardy::default(),
             requests: BTreeMap::new(),
+            hears: None,
         };
         lane.compare_state(DifferenceKind::StartState, state, tally);
         lane
@@ -84,6 +87,7 @@ impl Lane {
         }
         tally.inputs = tally.inputs.saturating_add(1);
         self.remember(&input, tally);
+        self.listen(&input, tally);
         let peer = frame::input_peer(&input);
         let woken = matches!(input, Input::Timer);
         let (machine, produced) = (&mut self.machine, &mut self.produced);
@@ -106,10 +110,17 @@ impl Lane {
 
     pub fn output(&mut self, at: Timestamp, seq: u64, output: Output, tally: &mut Tally) {
         self.step(at, seq);
+        if let Output::Join { conn, path } = &output
+            && tally.only.as_ref().is_some_and(|only| only.conn == Some(*conn))
+        {
+            self.hears = Some(path.clone());
+        }
         if self.unmatched.is_empty() && self.comes_next(seq, &output, tally) {
             self.matched += 1;
         } else if self.dead || self.unmatched.len() >= MAX_UNMATCHED {
-            tally.count(DifferenceKind::Missing);
+            if self.is_seen(at, Some(&output), tally) {
+                tally.count(DifferenceKind::Missing);
+            }
         } else {
             self.unmatched.push((seq, output));
         }
@@ -230,6 +241,10 @@ impl Lane {
                     let place = self.breach(expected, found, tally).map(Breach::mismatch);
                     self.tell(DifferenceKind::Different, seq, Some(expected), Some(found), place, tally);
                 }
+                // Whom it was for, and whether that matters, is known now and not when it is given up.
+                (Pair::Missing { .. }, Some(output), _) | (Pair::Extra { .. }, _, Some(output))
+                    if tally.only.is_some()
+                        && !self.is_seen(tally.from.unwrap_or(self.at), Some(output), tally) => {}
                 (Pair::Missing { .. }, Some(expected), _) => {
                     let content =
                         mine.get(pair.recorded().unwrap_or_default()).map(|item| item.content.clone());
@@ -247,8 +262,10 @@ impl Lane {
                 _ => {}
             }
         }
-        for _ in made.iter().skip(MAX_UNMATCHED).filter(|_| complete) {
-            tally.count(DifferenceKind::Extra);
+        for output in made.iter().skip(MAX_UNMATCHED).filter(|_| complete) {
+            if self.is_seen(self.at, Some(output), tally) {
+                tally.count(DifferenceKind::Extra);
+            }
         }
     }
 
@@ -262,7 +279,9 @@ impl Lane {
                 expected: Some(format!("{} (event {seq})", crate::report::utc(at))),
                 found: Some(format!("{} (before event {found_seq})", crate::report::utc(late_at))),
             });
-            self.tell_at(kind, at, seq, recorded, found, mismatch, tally);
+            if tally.from.is_none_or(|from| at >= from) {
+                self.tell_at(kind, at, seq, recorded, found, mismatch, tally);
+            }
             if let (Some(recorded), Some(found)) = (recorded, found) {
                 self.check(seq, recorded, found, tally);
             }
@@ -300,7 +319,9 @@ impl Lane {
         mismatch: Option<Mismatch>,
         tally: &mut Tally,
     ) {
-        self.tell_at(kind, self.at, before_seq, expected, found, mismatch, tally);
+        if self.is_seen(self.at, expected.or(found), tally) {
+            self.tell_at(kind, self.at, before_seq, expected, found, mismatch, tally);
+        }
     }
 
     #[expect(clippy::too_many_arguments, reason = "all that a finding is made of")]
@@ -358,7 +379,7 @@ impl Lane {
                         Breach::Different(_) => kind,
                         Breach::Inconsistent(_) => DifferenceKind::Inconsistent,
                     };
-                    if tally.wants(kind, self.next_seq) {
+                    if self.is_seen(self.at, None, tally) && tally.wants(kind, self.next_seq) {
                         let [recorded, found] =
                             [expected, &state].map(|state| Some(frame::bounded(&state.to_string())));
                         let whole = Some(Whole { recorded, found });
@@ -420,6 +441,19 @@ impl Lane {
             if self.requests.len() > MAX_REQUESTS {
                 self.requests.pop_first();
             }
+        }
+    }
+
+    fn is_seen(&self, at: Timestamp, output: Option<&Output>, tally: &Tally) -> bool {
+        tally.sees(at, &self.service, output.map(frame::output_peer).as_ref(), self.hears.as_deref())
+    }
+
+    fn listen(&mut self, input: &Input, tally: &Tally) {
+        let Some(only) = tally.only.as_ref().and_then(|only| only.conn) else { return };
+        match input {
+            Input::Open { conn, path, .. } if *conn == only => self.hears = Some(path.clone()),
+            Input::Closed { conn, .. } if *conn == only => self.hears = None,
+            _ => {}
         }
     }
 

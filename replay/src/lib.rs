@@ -20,6 +20,7 @@ pub mod html;
 pub mod junit;
 pub mod machines;
 pub mod message;
+pub mod play;
 pub mod player;
 pub mod proxy;
 pub mod recorder;
@@ -32,6 +33,8 @@ pub mod suite;
 pub mod tools;
 pub mod update;
 pub mod volatile;
+pub mod window;
+pub mod wire;
 pub mod writer;
 
 mod finding;

@@ -35,9 +35,12 @@ use crate::machines::{self, BuildError, Factory};
 use crate::report::{self, Difference, Frame, Lossy, Outcome, Report};
 use crate::session::{OpenError, Recorded, Session};
 use crate::volatile::{Checker, Rules};
+use crate::window::Window;
 
 /// Events shown before a difference.
 pub const HISTORY_EVENTS: usize = 5;
+/// All of a session.
+pub const WHOLE: Window = Window { from: None, until: None, only: None };
 /// Events between two calls of [`Plan::watch`].
 const WATCH_EVENTS: u64 = 1_024;
 
@@ -65,13 +68,16 @@ pub struct Plan<'a> {
     pub tell: usize,
     /// Both runs at the same time; otherwise one after the other, for whoever uses the other cores.
     pub side_by_side: bool,
+    /// What part of the session is compared.
+    pub window: &'a Window,
     /// Told now and then how many bytes of the file have been read.
     pub watch: &'a (dyn Fn(u64) + Sync),
 }
 
 impl Default for Plan<'_> {
     fn default() -> Self {
-        Self { options: Options::default(), rules: None, tell: 1, side_by_side: true, watch: &|_| () }
+        let (options, window) = (Options::default(), &WHOLE);
+        Self { options, rules: None, tell: 1, side_by_side: true, window, watch: &|_| () }
     }
 }
 
@@ -195,7 +201,7 @@ fn run<'r>(session: &Session, factory: &Factory, plan: &Plan<'r>) -> Result<Run<
     let mut lanes = BTreeMap::new();
     let checker = plan.rules.filter(|rules| !rules.is_empty()).map(Checker::new);
     let mut run = Run {
-        tally: Tally { checker, keep: plan.tell, ..Tally::default() },
+        tally: Tally { checker, keep: plan.tell, only: plan.window.only.clone(), ..Tally::default() },
         services: 0,
         unknown: Vec::new(),
         passed_over: BTreeSet::new(),
@@ -206,7 +212,7 @@ fn run<'r>(session: &Session, factory: &Factory, plan: &Plan<'r>) -> Result<Run<
         lossy: None,
         endless: None,
     };
-    let mut events = events(session)?;
+    let (mut events, mut cut) = (events(session)?, false);
     while let Some(event) = events.next() {
         match event {
             Ok(event) => {
@@ -215,7 +221,12 @@ fn run<'r>(session: &Session, factory: &Factory, plan: &Plan<'r>) -> Result<Run<
                 }
                 if run.first_at.is_none() {
                     run.first_at = Some(event.at);
+                    run.tally.from = plan.window.from.map(|from| from.at(event.at));
                     run.tally.checker.iter_mut().for_each(|checker| checker.begin(event.at, event.at));
+                }
+                if plan.window.is_after(event.at, run.first_at.unwrap_or(event.at)) {
+                    cut = true;
+                    break;
                 }
                 run.last_at = run.last_at.max(event.at);
                 if let Err(stop) = step(&mut lanes, event, factory, &mut run)? {
@@ -229,9 +240,12 @@ fn run<'r>(session: &Session, factory: &Factory, plan: &Plan<'r>) -> Result<Run<
             }
         }
     }
-    // Whatever ended them: it may have been amid their last outputs.
-    lanes.values_mut().for_each(|lane: &mut Lane| lane.settle(false, &mut run.tally));
-    if run.lossy.is_none() {
+    // Whatever ended them, it may have been amid their last outputs; unless that was asked for.
+    lanes.values_mut().for_each(|lane: &mut Lane| {
+        lane.settle(cut, &mut run.tally);
+        lane.settle(false, &mut run.tally);
+    });
+    if run.lossy.is_none() && !cut {
         let endless = run.endless.take().or_else(|| lanes.into_keys().next());
         let endless = endless.map(|service| Lossy::NoEnd { service: service.to_string() });
         let unknown = run.unknown.first().map(|unknown| Lossy::Unknown { problem: unknown.to_string() });
@@ -300,14 +314,18 @@ fn step(
 
 /// What led to a difference.
 #[derive(Default)]
-struct Moment {
+pub(crate) struct Moment {
     before: Vec<Frame>,
     gnss: Option<String>,
 }
 
 /// The last events of the service before each difference, and the receiver's status then. Read again rather
 /// than kept at every step.
-fn moments(session: &Session, findings: &[Finding], tell: usize) -> Result<Vec<Moment>, ReplayError> {
+pub(crate) fn moments(
+    session: &Session,
+    findings: &[Finding],
+    tell: usize,
+) -> Result<Vec<Moment>, ReplayError> {
     let mut moments = Vec::new();
     let mut findings = findings.iter().peekable();
     if findings.peek().is_none() {
@@ -363,20 +381,8 @@ fn told(
     moments: Vec<Moment>,
     elapsed: Duration,
 ) -> Report {
-    let difference = |(finding, moment): (Finding, Moment)| Difference {
-        kind: finding.kind,
-        at: finding.at,
-        since_start: since(finding.at, run.first_at),
-        seq: finding.before_seq,
-        service: finding.service.to_string(),
-        peer: finding.peer,
-        mismatch: finding.mismatch,
-        whole: finding.whole,
-        before: moment.before,
-        gnss: moment.gnss,
-    };
     let used_rules = run.tally.used_rules();
-    let list: Vec<Difference> = run.tally.list.into_iter().zip(moments).map(difference).collect();
+    let list = differences(run.tally.list, moments, run.first_at);
     Report {
         session: session.name(),
         recorded_by: session.about().version.clone(),
@@ -394,6 +400,27 @@ fn told(
         used_rules,
         digests,
     }
+}
+
+/// Findings, with what led to each.
+pub(crate) fn differences(
+    findings: Vec<Finding>,
+    moments: Vec<Moment>,
+    first_at: Option<Timestamp>,
+) -> Vec<Difference> {
+    let difference = |(finding, moment): (Finding, Moment)| Difference {
+        kind: finding.kind,
+        at: finding.at,
+        since_start: since(finding.at, first_at),
+        seq: finding.before_seq,
+        service: finding.service.to_string(),
+        peer: finding.peer,
+        mismatch: finding.mismatch,
+        whole: finding.whole,
+        before: moment.before,
+        gnss: moment.gnss,
+    };
+    findings.into_iter().zip(moments).map(difference).collect()
 }
 
 fn events(session: &Session) -> Result<crate::session::Events, ReplayError> {

@@ -81,7 +81,7 @@ pub struct Report {
     pub lossy: Option<Lossy>,
     /// The rules of the plan, by their place, that selected a value.
     pub used_rules: BTreeSet<usize>,
-    /// SHA-256 over all outputs and states, in hexadecimal, of each run.
+    /// SHA-256 over all outputs and states, in hexadecimal, of each run; none where live services were heard.
     pub digests: Vec<String>,
 }
 
@@ -157,6 +157,20 @@ pub enum Lossy {
         /// The service.
         service: String,
     },
+    /// A live service said nothing any more.
+    #[error("the live service fell silent: nothing from event {seq} on was played")]
+    Silent {
+        /// The first input that wasn't sent.
+        seq: u64,
+    },
+    /// A service's recorded receiver has nowhere to be played.
+    #[error(
+        "{service} was skipped: the recording has a receiver's bytes, and the live one doesn't take them at /feed; start it with --gnss feed"
+    )]
+    NoFeed {
+        /// The service.
+        service: String,
+    },
     /// Time ran backwards in a service.
     #[error("event {seq} of {service} is older than the one before it")]
     Backwards {
@@ -192,8 +206,14 @@ impl Report {
 
     /// What to do now; one sentence.
     fn advice(&self) -> Option<&'static str> {
+        // No machine of ours ran.
+        let live = self.digests.is_empty();
         Some(match self.outcome() {
             Outcome::Same => return None,
+            Outcome::Differs if live => {
+                "If the live service is right, record the session again with it; if not, the frames above lead to what it does otherwise."
+            }
+            Outcome::Lossy if live => "What was played is as recorded; see above for what wasn't.",
             Outcome::Differs => {
                 "If the new behaviour is wanted, accept it with --update; if not, the frames above lead to the change that broke it."
             }

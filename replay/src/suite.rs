@@ -12,6 +12,8 @@ use crate::report::{Outcome, Report, counted};
 use crate::select::Selected;
 use crate::session::Session;
 use crate::volatile::{self, Rule, Rules, RulesError};
+use crate::window::Window;
+use crate::wire::{self, WireError};
 
 /// Sessions replayed at once; more are not faster.
 pub const MAX_JOBS: usize = 256;
@@ -29,6 +31,11 @@ pub struct Order<'a> {
     pub masks: Masks,
     /// Differences of a session that are told with all that belongs to them.
     pub tell: usize,
+    /// What part of each is compared.
+    pub window: &'a Window,
+    /// Live services to play the sessions' clients against, in the place of machines. Then the built-in rules
+    /// hold, too, unless nothing is to be masked.
+    pub wire: Option<&'a wire::Order>,
     /// Told now and then how many bytes of all files have been read.
     pub watch: &'a (dyn Fn(u64) + Sync),
 }
@@ -62,6 +69,9 @@ pub enum FailError {
     /// Its rules.
     #[error(transparent)]
     Rules(#[from] RulesError),
+    /// Its clients couldn't be played.
+    #[error(transparent)]
+    Wire(#[from] WireError),
 }
 
 /// All of them together.
@@ -165,23 +175,32 @@ fn one(
         Ok(rules) => rules,
         Err(error) => return (Done { selected: selected.clone(), result: Err(error.into()) }, None),
     };
-    let all = match (&rules, order.masks) {
+    let masks = match (order.masks, order.wire) {
+        (Masks::Rules, Some(_)) => Masks::RulesAndDefaults,
+        (masks, _) => masks,
+    };
+    let all = match (&rules, masks) {
         (Some((_, rules)), Masks::RulesAndDefaults) => Some(rules.clone().and(Rules::defaults())),
         (Some((_, rules)), _) => Some(rules.clone()),
         (None, Masks::RulesAndDefaults) => Some(Rules::defaults()),
         (None, _) => None,
     };
-    let result = Session::open(&selected.path).map_err(ReplayError::from).and_then(|session| {
+    let opened = Session::open(&selected.path).map_err(|error| FailError::from(ReplayError::from(error)));
+    let result = opened.and_then(|session| {
+        if let Some(live) = order.wire {
+            return Ok(wire::replay(&session, live, all.as_ref(), order.window, order.tell)?);
+        }
         let plan = Plan {
             options: order.options,
             rules: all.as_ref(),
             tell: order.tell,
             side_by_side: alone,
+            window: order.window,
             watch: &watch,
         };
-        player::replay_planned(&session, factory, &plan)
+        Ok(player::replay_planned(&session, factory, &plan)?)
     });
-    (Done { selected: selected.clone(), result: result.map_err(FailError::from) }, rules)
+    (Done { selected: selected.clone(), result }, rules)
 }
 
 /// The file of rules for a session, if there is one.
@@ -229,6 +248,7 @@ pub fn exit_code(result: &Result<Report, FailError>) -> u8 {
         Ok(report) => report.outcome().exit_code(),
         Err(FailError::Replay(error)) => error.exit_code(),
         Err(FailError::Rules(_)) => crate::report::USAGE,
+        Err(FailError::Wire(error)) => error.exit_code(),
     }
 }
 

@@ -268,7 +268,12 @@ impl Rules {
         rules.extend(
             ["id", "zoneId", "missionId"].map(|id| rule("dispatch", &format!("$..{id}"), Kind::Uuid)),
         );
-        rules.extend(["task_id", "mission_id"].map(|id| rule("dispatch", &format!("$..{id}"), Kind::Uuid)));
+        rules.extend(
+            ["task_id", "mission_id", "zone_id"].map(|id| rule("dispatch", &format!("$..{id}"), Kind::Uuid)),
+        );
+        // The console's sequence begins at the time at which the store was opened.
+        rules.push(rule("dispatch", "$.seq", Kind::Seq));
+        rules.push(rule("dispatch", "$.epoch", Kind::UnixMs));
         rules.extend(
             ["createdAt", "updatedAt", "startedAt", "endedAt"]
                 .map(|time| rule("dispatch", &format!("$..{time}"), Kind::Rfc3339)),

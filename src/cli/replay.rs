@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use replay::select::Shard;
+use replay::window::{Only, When};
+use replay::wire::{self, Rate, Url};
 
 use crate::error::EXIT_CODES;
 
@@ -41,6 +43,19 @@ pub struct Replay {
     /// Run each session once, without the proof that it is deterministic
     #[arg(long)]
     pub once: bool,
+    /// `core`: the machines alone, in virtual time. `wire`: the recorded clients speak with live services over
+    /// sockets, and the built-in rules of volatile values hold
+    #[arg(
+        long,
+        value_name = "LEVEL",
+        default_value = "core",
+        default_value_if("url", clap::builder::ArgPredicate::IsPresent, Some("wire"))
+    )]
+    pub level: Level,
+    #[command(flatten)]
+    pub wire: Wire,
+    #[command(flatten)]
+    pub part: Part,
     /// Write a JUnit XML report, too
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
@@ -49,11 +64,50 @@ pub struct Replay {
     pub html: Option<PathBuf>,
     /// Take what the services do now into the sessions that aren't as recorded: `accept` at once, or `new` as
     /// FILE.new beside them, for `depot session review`
-    #[arg(long, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "accept")]
+    #[arg(long, value_name = "HOW", conflicts_with = "url", num_args = 0..=1, require_equals = true, default_missing_value = "accept")]
     pub update: Option<Update>,
     /// With --update: in a CI, too, and of recordings that can't be replayed to their end what can
     #[arg(long, requires = "update")]
     pub force: bool,
+}
+
+/// How `--level wire` plays.
+#[derive(Debug, Args)]
+pub struct Wire {
+    /// A live service, as dispatch=http://127.0.0.1:4890; again for more. Services without one aren't played
+    #[arg(long, value_name = "SERVICE=URL", required_if_eq("level", "wire"), value_parser = wire::target)]
+    pub url: Vec<(String, Url)>,
+    /// 1 at the recorded distances, N times as fast, `asap` as soon as its causes are there, `lockstep` as soon
+    /// as all that was told before has been told
+    #[arg(long, value_name = "1|N|asap|lockstep", default_value = "lockstep", requires = "url")]
+    pub rate: Rate,
+    /// An answer that takes longer is missing
+    #[arg(long, value_name = "TIME", default_value = "5s", requires = "url", value_parser = super::parse_duration)]
+    pub answer_within: std::time::Duration,
+}
+
+/// Which part of the sessions.
+#[derive(Debug, Args)]
+pub struct Part {
+    /// Compare from there on, as 90s or 2m after the start, or 2026-01-05T12:00:00Z; what is before is done and not
+    /// compared
+    #[arg(long, value_name = "TIME", conflicts_with = "update")]
+    pub from: Option<When>,
+    /// End there
+    #[arg(long, value_name = "TIME", conflicts_with = "update")]
+    pub until: Option<When>,
+    /// Compare one service or connection, as dispatch, 3 or dispatch/3; at wire level, play only that
+    #[arg(long, value_name = "CONN", conflicts_with = "update")]
+    pub only: Option<Only>,
+}
+
+/// What is replayed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Level {
+    /// Machines.
+    Core,
+    /// Clients.
+    Wire,
 }
 
 /// `session review`.

@@ -3,6 +3,7 @@
 mod config;
 mod demo;
 pub mod gnss;
+mod play;
 mod record;
 mod replay;
 pub mod session;
@@ -26,6 +27,7 @@ pub fn run(loaded: Loaded) -> Result<ExitCode, Error> {
         Command::Demo(args) => demo::run(args),
         Command::Record(args) => block_on(record::run(args)),
         Command::Replay(args) => replay::run(&args),
+        Command::Play(args) => block_on(play::run(args)),
         Command::Session(what) => session::run(&what),
         Command::Gnss(Gnss::Ports(args)) => gnss::ports::run(&args),
         Command::Gnss(Gnss::Decode(args)) => gnss::decode::run(&args),

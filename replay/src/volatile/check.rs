@@ -107,7 +107,45 @@ impl<'r> Checker<'r> {
             return None;
         }
         let mut value: Value = serde_json::from_str(text).ok()?;
-        mask(&active, &mut value, &mut Vec::new());
+        mask(&active, &mut value, &|_| None, &mut Vec::new());
+        Some(value.to_string())
+    }
+
+    /// The names and counts of two messages that are one: what is called so here is called so there. A recorded
+    /// client's later words are to be translated with them.
+    #[must_use]
+    pub fn pairs(
+        &self,
+        service: &str,
+        message: &str,
+        expected: &str,
+        found: &str,
+    ) -> Vec<(Kind, String, String)> {
+        let active = self.active(service, message);
+        let json = |text| serde_json::from_str::<Value>(text).ok();
+        let mut pairs = Vec::new();
+        if let (false, Some(expected), Some(found)) = (active.is_empty(), json(expected), json(found)) {
+            pair(&active, &expected, &found, &mut Vec::new(), &mut pairs);
+        }
+        pairs
+    }
+
+    /// [`masked`](Self::masked), but for the names of UUIDs and other ids that `known` translates: those stay
+    /// told apart.
+    #[must_use]
+    pub fn masked_but(
+        &self,
+        service: &str,
+        message: &str,
+        text: &str,
+        known: &dyn Fn(&str) -> Option<String>,
+    ) -> Option<String> {
+        let active = self.active(service, message);
+        if active.is_empty() {
+            return None;
+        }
+        let mut value: Value = serde_json::from_str(text).ok()?;
+        mask(&active, &mut value, known, &mut Vec::new());
         Some(value.to_string())
     }
 
@@ -210,7 +248,7 @@ impl<'r> Checker<'r> {
                 let last = self.remember(rule, moment, at, *recorded, *found);
                 wrong.filter(|_| !was_wrong).or_else(|| {
                     let (last_recorded, last_found) = last?;
-                    (*recorded >= last_recorded && *found < last_found)
+                    (*recorded > last_recorded && *found < last_found)
                         .then(|| format!("a time not before the last one there, {}", utc(last_found)))
                 })
             }
@@ -270,11 +308,59 @@ fn about(rule: &Rule, service: &str, message: &str) -> bool {
         && rule.message.as_ref().is_none_or(|wanted| like(wanted, message))
 }
 
-/// Replaces what is volatile by the name of its kind.
-fn mask(active: &[(usize, &Rule)], value: &mut Value, at: &mut Vec<Key>) {
+/// Goes down both at once, and keeps what is called differently on purpose.
+fn pair(
+    active: &[(usize, &Rule)],
+    expected: &Value,
+    found: &Value,
+    at: &mut Vec<Key>,
+    pairs: &mut Vec<(Kind, String, String)>,
+) {
     let kind = active.iter().find(|(_, rule)| rule.select.matches(at)).map(|(_, rule)| rule.kind);
-    if let Some(kind) = kind.filter(|kind| shape::of(*kind, value).is_some()) {
-        *value = Value::String(format!("<{}>", kind.name()));
+    if let Some(kind) = kind {
+        match (shape::of(kind, expected), shape::of(kind, found)) {
+            (Some(Shape::Name(expected)), Some(Shape::Name(found))) => pairs.push((kind, expected, found)),
+            (Some(Shape::Count(expected)), Some(Shape::Count(found))) => {
+                pairs.push((kind, expected.to_string(), found.to_string()));
+            }
+            _ => {}
+        }
+        return;
+    }
+    let mut below = |key: Key, expected: &Value, found: &Value| {
+        at.push(key);
+        pair(active, expected, found, at, pairs);
+        at.pop();
+    };
+    match (expected, found) {
+        (Value::Object(expected), Value::Object(found)) => {
+            for (name, expected) in expected {
+                found.get(name).into_iter().for_each(|found| below(Key::Name(name.clone()), expected, found));
+            }
+        }
+        (Value::Array(expected), Value::Array(found)) => {
+            expected.iter().zip(found).enumerate().for_each(|(n, (expected, found))| {
+                below(Key::Index(n), expected, found);
+            });
+        }
+        _ => {}
+    }
+}
+
+/// Replaces what is volatile by the name of its kind, or by what `known` says of a name.
+fn mask(
+    active: &[(usize, &Rule)],
+    value: &mut Value,
+    known: &dyn Fn(&str) -> Option<String>,
+    at: &mut Vec<Key>,
+) {
+    let kind = active.iter().find(|(_, rule)| rule.select.matches(at)).map(|(_, rule)| rule.kind);
+    if let Some((kind, shape)) = kind.and_then(|kind| Some((kind, shape::of(kind, value)?))) {
+        let name = match &shape {
+            Shape::Name(name) => known(name),
+            _ => None,
+        };
+        *value = Value::String(name.unwrap_or_else(|| format!("<{}>", kind.name())));
         return;
     }
     match value {
@@ -288,14 +374,14 @@ fn mask(active: &[(usize, &Rule)], value: &mut Value, at: &mut Vec<Key>) {
             members.retain(|name, _| !ignored(at, name));
             for (name, value) in members {
                 at.push(Key::Name(name.clone()));
-                mask(active, value, at);
+                mask(active, value, known, at);
                 at.pop();
             }
         }
         Value::Array(values) => {
             for (n, value) in values.iter_mut().enumerate() {
                 at.push(Key::Index(n));
-                mask(active, value, at);
+                mask(active, value, known, at);
                 at.pop();
             }
         }

@@ -15,3 +15,4 @@ mod tools;
 mod toy;
 mod updating;
 mod volatile;
+mod window;

@@ -7,15 +7,17 @@ use replay::html::Html;
 use replay::junit::Junit;
 use replay::machines;
 use replay::message;
-use replay::player::Options;
+use replay::player::{self, Options};
 use replay::report::Report;
 use replay::select::{self, Selected};
 use replay::suite::{self, Done, FailError, Masks, Order, Summary};
+use replay::window::Window;
+use replay::wire;
 
 mod update;
 
 use super::gnss::{input::progress, print};
-use crate::cli::{MessageFormat, Replay};
+use crate::cli::{Level, MessageFormat, Replay};
 use crate::error::Error;
 
 /// Differences of a session that are told one by one where there is room for them.
@@ -43,7 +45,9 @@ pub fn run(args: &Replay) -> Result<ExitCode, Error> {
         only: None,
     };
     let mut result = Ok(());
-    let summary = replayed(&sessions, &order(args), &mut |done| {
+    let (window, live) = (window(args), live(args));
+    let order = Order { window: &window, wire: live.as_ref(), ..order(args) };
+    let summary = replayed(&sessions, &order, &mut |done| {
         let previous = std::mem::replace(&mut result, Ok(()));
         result = previous.and_then(|()| told.one(done));
     });
@@ -71,8 +75,16 @@ pub fn in_ci() -> bool {
 pub fn one(file: &Path) -> Result<u8, Error> {
     let selected = Selected { path: file.to_owned(), top: file.to_owned() };
     let options = Options::default();
-    let order =
-        Order { options, jobs: 1, fail_fast: false, masks: Masks::default(), tell: 1, watch: &|_| () };
+    let order = Order {
+        options,
+        jobs: 1,
+        fail_fast: false,
+        masks: Masks::default(),
+        tell: 1,
+        window: &player::WHOLE,
+        wire: None,
+        watch: &|_| (),
+    };
     let mut result = Ok(0);
     replayed(&[selected], &order, &mut |done| {
         result = match done.result {
@@ -87,7 +99,11 @@ fn order(args: &Replay) -> Order<'static> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
     Order {
         options: Options { twice: !args.once },
-        jobs: args.jobs.map_or(cores, std::num::NonZeroUsize::get),
+        jobs: match args.level {
+            Level::Core => args.jobs.map_or(cores, std::num::NonZeroUsize::get),
+            // A live service hears one session at a time.
+            Level::Wire => 1,
+        },
         fail_fast: args.fail_fast,
         masks: match (args.exact, args.masked) {
             (true, _) => Masks::Exact,
@@ -98,8 +114,23 @@ fn order(args: &Replay) -> Order<'static> {
             (MessageFormat::Human, None) => 1,
             _ => TOLD_DIFFERENCES,
         },
+        window: &player::WHOLE,
+        wire: None,
         watch: &|_| (),
     }
+}
+
+fn window(args: &Replay) -> Window {
+    Window { from: args.part.from, until: args.part.until, only: args.part.only.clone() }
+}
+
+/// The live services, where clients are played.
+fn live(args: &Replay) -> Option<wire::Order> {
+    (args.level == Level::Wire).then(|| wire::Order {
+        targets: args.wire.url.iter().cloned().collect(),
+        rate: args.wire.rate,
+        answer_within: args.wire.answer_within,
+    })
 }
 
 fn replayed(sessions: &[Selected], order: &Order, each: &mut dyn FnMut(Done)) -> Summary {
@@ -214,6 +245,7 @@ impl From<FailError> for Error {
         match error {
             FailError::Replay(error) => error.into(),
             FailError::Rules(error) => error.into(),
+            FailError::Wire(error) => error.into(),
         }
     }
 }

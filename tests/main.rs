@@ -3,6 +3,7 @@
 mod cli;
 mod discovery;
 mod house;
+mod mutations;
 mod proxy;
 mod recording;
 mod replaying;

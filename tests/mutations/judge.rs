@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kit::machine::{ConnId, Input, Output};
 use replay::shrink::Fed;
+use serde_json::Value;
 
 use super::drive::PROBE;
 use super::fold::View;
@@ -51,6 +52,8 @@ struct Conn {
     view: View,
     /// None for a rover, a feed, a stranger.
     sort: Option<usize>,
+    /// As whom it has registered.
+    rovers: BTreeSet<String>,
 }
 
 impl Judge<'_> {
@@ -70,7 +73,13 @@ impl Judge<'_> {
                 // What it was told before isn't known here.
                 let sort = sort.filter(|_| !query.contains("since"));
                 self.opened.insert(*conn);
-                self.conns.insert(*conn, Conn { path: path.clone(), view: View::default(), sort });
+                let (path, view) = (path.clone(), View::default());
+                self.conns.insert(*conn, Conn { path, view, sort, rovers: BTreeSet::new() });
+            }
+            Input::Text { conn, text } => {
+                let frame: Value = serde_json::from_str(text).unwrap_or_default();
+                let rover = frame["rover_id"].as_str().map(str::to_owned);
+                self.conns.get_mut(conn).into_iter().for_each(|conn| conn.rovers.extend(rover.clone()));
             }
             Input::Lagged { conn } => {
                 self.conns.get_mut(conn).into_iter().for_each(|conn| conn.view = View::default());
@@ -104,8 +113,9 @@ impl Judge<'_> {
                         open.view.hear(text)?;
                         self.kept.published(text)
                     }
-                    // To a rover; or to one that left while its report was being committed, and hears it no more.
-                    _ => self.kept.sent(text),
+                    Some(rover) => self.kept.sent(&rover.rovers, text),
+                    // It left while its report was being committed, and hears it no more.
+                    None => Ok(()),
                 }
             }
             Output::Publish { path, text, .. } => {

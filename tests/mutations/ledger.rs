@@ -74,14 +74,15 @@ impl Kept {
         }
     }
 
-    /// A rover is sent something.
-    pub fn sent(&self, text: &str) -> Verdict {
+    /// A rover is sent something, whatever its names are.
+    pub fn sent(&self, rovers: &BTreeSet<String>, text: &str) -> Verdict {
         let frame: Value = serde_json::from_str(text).unwrap_or_default();
         let task = frame["task_id"].as_str().and_then(|id| self.tasks.get(id));
+        let is_its = |task: &Task| task.status.is_held() && rovers.contains(&task.rover_id);
         match (frame["type"].as_str(), task) {
-            (Some("task"), Some(task)) if task.status.is_held() => Ok(()),
-            (Some("task"), task) => Err(format!("sent to a rover: {text}, and committed is {task:?}")),
-            (Some("cancel"), Some(task)) if task.status.is_held() => {
+            (Some("task"), Some(task)) if is_its(task) => Ok(()),
+            (Some("task"), task) => Err(format!("{rovers:?} is sent {text}, and committed is {task:?}")),
+            (Some("cancel"), Some(task)) if is_its(task) && rovers.len() == 1 => {
                 Err(format!("a rover is to leave a task that it holds: {task:?}"))
             }
             _ => Ok(()),

@@ -2,6 +2,7 @@
 //! the live shell wouldn't.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -146,9 +147,8 @@ impl<'f> Shell<'f> {
         };
         match input {
             Input::Open { conn, path, query } => {
-                if !self.clients.contains_key(&conn) {
-                    let client = Client { conn, path, query, hello: None, open: false };
-                    self.clients.insert(conn, client);
+                if let Entry::Vacant(vacant) = self.clients.entry(conn) {
+                    vacant.insert(Client { conn, path, query, hello: None, open: false });
                     self.connect(conn);
                 }
             }

@@ -333,7 +333,7 @@ impl Stage {
                         self.soon(name, COMMIT, Soon::Committed { batch, changes, error });
                     }
                     Fate::Slow(took) => {
-                        self.soon(name, took, Soon::Committed { batch, changes, error: None })
+                        self.soon(name, took, Soon::Committed { batch, changes, error: None });
                     }
                 },
                 _ => {}

@@ -203,6 +203,10 @@ pub struct Demo {
     /// End after so long, as 30s, 5m or 1h; on Ctrl-C otherwise
     #[arg(long = "for", env = "DEPOT_FOR", value_parser = parse_duration, value_name = "TIME")]
     pub for_: Option<std::time::Duration>,
+    /// Simulated rovers that connect and drive missions; 0 for none
+    #[arg(long, env = "DEPOT_ROVERS", default_value_t = 3, value_name = "N",
+        value_parser = clap::value_parser!(u16).range(0..=100))]
+    pub rovers: u16,
     #[command(flatten)]
     pub up: Up,
 }

@@ -15,6 +15,7 @@ use kit::tap::Tap;
 use kit::web::Web;
 use serde_json::Value;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -82,7 +83,7 @@ impl Shared<'_> {
         service: Service,
         (listener, address): (TcpListener, SocketAddr),
     ) -> Result<Running, Error> {
-        let Machine { handle, runner, store } = self.start_machine(service)?;
+        let Machine { handle, runner, store, told } = self.start_machine(service)?;
         let sessions = SessionLimits { max_sessions: self.args.max_connections, ..SessionLimits::default() };
         let web = Web::new(handle.clone(), self.origins.clone(), sessions);
         let router = match service {
@@ -97,7 +98,14 @@ impl Shared<'_> {
             Service::Dispatch => dispatch::routes::router(&web),
         };
         let limits = ServeLimits { shutdown: self.deadline(), ..ServeLimits::default() };
-        let server = tokio::spawn(serve(listener, router, self.stop.clone(), limits));
+        let stop = self.stop.clone();
+        let server = tokio::spawn(async move {
+            // Who comes first waits in the system's queue: it isn't refused for a store that was just opened.
+            if let Some(told) = told {
+                let _ = told.await;
+            }
+            serve(listener, router, stop, limits).await;
+        });
         let consoles = match service {
             Service::GpsStatus => gps_status::codec::CONSOLES,
             Service::Discovery => discovery::codec::CONSOLES,
@@ -126,11 +134,17 @@ impl Shared<'_> {
                 let parts = dispatch::routes::Parts { version: VERSION, seed, tap, clock, limits, stop };
                 let (handle, runner) = dispatch::routes::start(&config, parts, Box::new(keeper));
                 let teller = handle.clone();
-                let store = desk.tell(move |event| teller.store_blocking(event));
-                return Ok(Machine { handle, runner, store: Some(store) });
+                let (tell, told) = oneshot::channel();
+                let mut tell = Some(tell);
+                let store = desk.tell(move |event| {
+                    let taken = teller.store_blocking(event);
+                    drop(tell.take());
+                    taken
+                });
+                return Ok(Machine { handle, runner, store: Some(store), told: Some(told) });
             }
         };
-        Ok(Machine { handle, runner, store: None })
+        Ok(Machine { handle, runner, store: None, told: None })
     }
 
     /// Opens the database; the data folder is made when it is a file in there.
@@ -156,6 +170,7 @@ fn dispatch_config(args: RoverArgs) -> dispatch::Config {
         resume_after_ms: resume_after_s * 1000,
         rover_lost_after_ms: rover_lost_after_s * 1000,
         keep_tasks_for_ms: keep_tasks_days * 24 * 3_600_000,
+        gather_ms: dispatch::config::GATHER_MS,
     }
 }
 
@@ -164,6 +179,8 @@ struct Machine {
     handle: Handle,
     runner: JoinHandle<Value>,
     store: Option<thread::JoinHandle<()>>,
+    /// Resolves when the machine knows how it is with its store.
+    told: Option<oneshot::Receiver<()>>,
 }
 
 /// A service that runs.

@@ -1,7 +1,9 @@
 //! The whole program, from outside: what crosses more than one crate.
 
 mod cli;
+mod demo;
 mod discovery;
+mod dispatch;
 mod house;
 mod mutations;
 mod proxy;

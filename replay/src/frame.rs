@@ -154,6 +154,7 @@ fn input(input: &Input) -> String {
         },
         Input::Pong { conn, token } => format!("in ws    connection {conn} took all before ping {token}"),
         Input::Store { event } => match event {
+            StoreEvent::Loading { changes } => format!("in store loading {changes}"),
             StoreEvent::Opened { changes } => format!("in store opened {changes}"),
             StoreEvent::Committed { batch, error: None } => format!("in store kept commit {batch}"),
             StoreEvent::Committed { batch, error: Some(error) } => {

@@ -1,10 +1,11 @@
 //! `depot up`: reads the receiver, runs the services, records.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use futures_util::future::select_all;
+use futures_util::future::{BoxFuture, select_all};
 use gps_status::routes;
 use kit::clock::Clock;
 use kit::origin::Origins;
@@ -24,8 +25,23 @@ use crate::ready::ReadyFile;
 use crate::service::{Running, Service, Shared};
 use crate::source::{self, Gnss};
 
+/// Who uses the services from this process, once they listen at these addresses, until the stop.
+pub type Guests = Box<
+    dyn FnOnce(Vec<(&'static str, SocketAddr)>, Clock, CancellationToken) -> BoxFuture<'static, ()> + Send,
+>;
+
 /// Runs these services until Ctrl-C, the end of a capture played once, or `limit`.
 pub async fn run(args: Up, services: &[Service], limit: Option<Duration>) -> Result<ExitCode, Error> {
+    run_with(args, services, limit, None).await
+}
+
+/// The same, with guests.
+pub async fn run_with(
+    args: Up,
+    services: &[Service],
+    limit: Option<Duration>,
+    guests: Option<Guests>,
+) -> Result<ExitCode, Error> {
     let gnss = Gnss::parse(&args.gnss)?;
     let origins = Origins::new(&args.allow_origin)?;
     kit::limits::make_room_for(args.max_connections.saturating_mul(services.len()));
@@ -66,6 +82,9 @@ pub async fn run(args: Up, services: &[Service], limit: Option<Duration>) -> Res
     // The recording ends when nobody can add to it.
     drop(shared);
     let addresses: Vec<_> = running.iter().map(|service| (service.name(), service.address)).collect();
+    let visit = guests
+        .filter(|_| started.is_ok())
+        .map(|guests| tokio::spawn(guests(addresses.clone(), clock, stop.clone())));
     let ready_told = started.and_then(|()| ready.as_mut().map_or(Ok(()), |ready| ready.write(&addresses)));
     let done = match ready_told {
         Ok(()) => tokio::select! {
@@ -79,6 +98,10 @@ pub async fn run(args: Up, services: &[Service], limit: Option<Duration>) -> Res
     };
     drop(ready);
     stop.cancel();
+    if let Some(visit) = visit {
+        // Guests that panicked have left, too.
+        let _ = visit.await;
+    }
     let mut closing: Result<String, Error> = Ok(String::new());
     for service in running {
         let text = service.ended().await;

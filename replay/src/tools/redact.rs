@@ -135,7 +135,9 @@ impl Work<'_> {
                 self.known(query);
             }
             Input::Text { text, .. } => *text = self.shared(text),
-            Input::Store { event: StoreEvent::Opened { changes } } => self.text(changes),
+            Input::Store { event: StoreEvent::Loading { changes } | StoreEvent::Opened { changes } } => {
+                self.text(changes);
+            }
             Input::Stream { event: StreamEvent::Opened { device, .. } } if self.rules.addresses => {
                 "redacted".clone_into(device);
                 self.replaced += 1;

@@ -21,11 +21,17 @@ pub struct Config {
     pub rover_lost_after_ms: u64,
     /// Milliseconds after which an ended task is forgotten.
     pub keep_tasks_for_ms: u64,
+    /// Milliseconds that rovers' reports wait for others after a commit; 0 for none.
+    pub gather_ms: u64,
 }
+
+/// What is best where a hundred consoles listen to a hundred rovers: a tenth of the writes for a delay that
+/// nobody sees.
+pub const GATHER_MS: u64 = 10;
 
 impl Default for Config {
     fn default() -> Self {
-        let core::Config { delivery_within, resume_after, rover_lost_after, keep_tasks_for } =
+        let core::Config { delivery_within, resume_after, rover_lost_after, keep_tasks_for, gather } =
             core::Config::default();
         let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         Self {
@@ -33,6 +39,7 @@ impl Default for Config {
             resume_after_ms: ms(resume_after),
             rover_lost_after_ms: ms(rover_lost_after),
             keep_tasks_for_ms: ms(keep_tasks_for),
+            gather_ms: ms(gather),
         }
     }
 }
@@ -46,6 +53,7 @@ impl Config {
             resume_after: Duration::from_millis(self.resume_after_ms),
             rover_lost_after: Duration::from_millis(self.rover_lost_after_ms),
             keep_tasks_for: Duration::from_millis(self.keep_tasks_for_ms),
+            gather: Duration::from_millis(self.gather_ms),
         }
     }
 }

@@ -425,3 +425,125 @@ fn a_console_is_given_what_it_missed_or_everything() {
         assert_eq!(welcome(since), whole, "{since:?}");
     }
 }
+
+#[test]
+fn a_rest_that_came_without_a_pong_is_known_by_the_claim() {
+    let (mut world, mission) = ready(4, true);
+    world.connect("a", true);
+    world.start(mission);
+    world.pong("a");
+    world.drive("a");
+    world.drive("a");
+    world.reboot("a");
+    world.connect("a", true);
+    assert_eq!(sent(&world, "a"), [2, 3, 0, 1]);
+    world.disconnect("a");
+    world.connect("a", true);
+    world.drive("a");
+    assert_eq!(world.only_task().waypoint, 2);
+    world.reboot("a");
+    world.connect("a", true);
+    assert_eq!(sent(&world, "a"), [3, 0, 1, 2], "2 is not driven again");
+}
+
+#[test]
+fn an_end_that_crosses_the_task_is_told_to_the_rover() {
+    let (mut world, mission) = ready(2, false);
+    world.connect("a", false);
+    world.start(mission);
+    world.disconnect("a");
+    for _ in 0..3 {
+        world.drive("a");
+    }
+    world.connect("a", false);
+    let task_id = world.only_task().id;
+    assert_eq!(world.only_task().status, TaskStatus::Done);
+    assert!(matches!(world.told("a"), [.., ToRover::Task { .. }, ToRover::Cancel { .. }]));
+    assert_eq!(world.told("a").last(), Some(&ToRover::Cancel { task_id }));
+    assert_eq!(world.rovers["a"].holds, None);
+}
+
+#[test]
+fn who_waits_comes_before_who_asks_now() {
+    let (mut world, mission) = ready(1, false);
+    world.connect("a", true);
+    world.start(mission);
+    world.pong("a");
+    let (_, waits) = world.answer(Write::Start { mission, queue: true });
+    world.drive("a");
+    world.commits = None;
+    world.zone_later();
+    world.drive("a");
+    let late = world.ask(Write::Start { mission, queue: false });
+    world.commits = Some(true);
+    world.commit(true);
+    assert_eq!(world.answers[&late].status, 409);
+    let waits: Uuid = waits["id"].as_str().unwrap().parse().unwrap();
+    assert_eq!(world.tasks[&waits].status, TaskStatus::Assigned);
+}
+
+#[test]
+fn a_report_that_waits_for_a_commit_counts_as_given_in_time() {
+    let (mut world, mission) = ready(4, false);
+    world.connect("a", false);
+    world.start(mission);
+    world.pong("a");
+    world.drive("a");
+    world.disconnect("a");
+    world.connect("a", false);
+    world.commits = None;
+    world.zone_later();
+    world.drive("a");
+    world.advance(Duration::from_secs(61));
+    world.commits = Some(true);
+    world.commit(true);
+    assert_eq!((world.only_task().waypoint, world.told("a").len()), (1, 1));
+}
+
+#[test]
+fn a_clock_that_was_wrong_takes_its_schedules_with_it() {
+    let mut world = World::new();
+    let zone = world.zone(1);
+    let cron = Some("*/10 * * * *".to_owned());
+    let every = Schedule { trigger: Trigger::Cron, cron, ..Schedule::default() };
+    let mission = world.mission(zone, None, every);
+    let at = |world: &mut World| {
+        read(world, Read::Mission(mission)).0["lastFiring"]["at"].as_str().unwrap_or_default().to_owned()
+    };
+    world.advance(Duration::from_secs(600));
+    assert_eq!(at(&mut world), "2026-03-01T00:10:00.000Z");
+    let step = |world: &mut World, offset_ms| {
+        world.offset_ms = offset_ms;
+        world.give(Command::Clock(offset_ms));
+    };
+    step(&mut world, -300_000);
+    world.advance(Duration::from_secs(600));
+    assert_eq!(at(&mut world), "2026-03-01T00:10:00.000Z", "00:10 came again and was not repeated");
+    world.advance(Duration::from_secs(300));
+    assert_eq!(at(&mut world), "2026-03-01T00:20:00.000Z");
+    step(&mut world, -86_400_000);
+    world.advance(Duration::from_secs(1200));
+    assert_eq!(at(&mut world), "2026-02-28T00:40:00.000Z", "not a day without a run");
+}
+
+#[test]
+fn a_console_that_lagged_learns_what_is_no_more() {
+    let (mut world, mission) = ready(2, false);
+    world.connect("a", true);
+    world.start(mission);
+    world.answer(Write::Stop(mission));
+    world.answer(Write::DeleteMission(mission));
+    world.disconnect("a");
+    let mut out = Vec::new();
+    world.core.handle(world.now, Command::ConsoleLagged(7), &mut out);
+    let told: Vec<Value> = out
+        .into_iter()
+        .map(|effect| match effect {
+            Effect::ToConsole { conn: 7, text, .. } => serde_json::from_str(&text).unwrap(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let types: Vec<_> = told.iter().map(|frame| frame["type"].as_str().unwrap()).collect();
+    assert_eq!(types, ["zone_update", "task_update", "mission_deleted", "rover_update", "snapshot"]);
+    assert_eq!((&told[1]["task"]["status"], &told[3]["connected"]), (&json!("cancelled"), &json!(false)));
+}

@@ -9,6 +9,8 @@ use crate::machine::Timestamp;
 pub struct Clock {
     anchor: Instant,
     anchor_unix: Timestamp,
+    /// Carried on by the runtime, whose time a test may have made up.
+    simulated: bool,
 }
 
 impl Clock {
@@ -17,13 +19,25 @@ impl Clock {
     #[must_use]
     pub fn start() -> Self {
         let anchor_unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { anchor: Instant::now(), anchor_unix }
+        Self { anchor: Instant::now(), anchor_unix, simulated: false }
+    }
+
+    /// A time line that is at `unix` now and carried on by the runtime's time, which a test may have paused; the
+    /// system clock has no part in it. Only within that runtime.
+    #[must_use]
+    pub fn simulated(unix: Timestamp) -> Self {
+        Self { anchor: runtime_now(), anchor_unix: unix, simulated: true }
     }
 
     /// Now, on the time line. Never runs backwards, whatever the system clock does.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        self.anchor_unix + self.anchor.elapsed()
+        let elapsed = if self.simulated {
+            runtime_now().saturating_duration_since(self.anchor)
+        } else {
+            self.anchor.elapsed()
+        };
+        self.anchor_unix + elapsed
     }
 
     /// The instant of a point on the time line, to sleep until.
@@ -36,8 +50,16 @@ impl Clock {
     #[expect(clippy::disallowed_methods, reason = "the one place that may")]
     #[must_use]
     pub fn offset_ms(&self) -> i64 {
+        if self.simulated {
+            return 0;
+        }
         let system = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let ms = |t: Timestamp| i64::try_from(t.as_millis()).unwrap_or(i64::MAX);
         ms(system) - ms(self.now())
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that may")]
+fn runtime_now() -> Instant {
+    tokio::time::Instant::now().into_std()
 }

@@ -26,6 +26,7 @@ mod linger;
 pub mod machine;
 pub mod origin;
 pub mod outbox;
+mod outlet;
 pub mod pace;
 pub mod proxied;
 mod quiet;

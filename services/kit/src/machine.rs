@@ -150,7 +150,13 @@ pub enum StreamEvent {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum StoreEvent {
-    /// It is ours, and this is what it holds; the machine begins anew with it.
+    /// It is being opened, and holds this; more follows, and [`Opened`](Self::Opened) brings the last. A store may
+    /// hold more than one event may.
+    Loading {
+        /// As of `Opened`.
+        changes: String,
+    },
+    /// It is ours, and this is what it holds, or the last part; the machine begins anew with all of it.
     Opened {
         /// A JSON array in the service's own words: commits that make the same state from nothing.
         changes: String,

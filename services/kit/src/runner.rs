@@ -293,8 +293,8 @@ impl Actor {
 
     fn store(&mut self, now: Timestamp, event: StoreEvent) {
         match &event {
-            StoreEvent::Opened { changes } => tracing::info!(bytes = changes.len(), "the store is open"),
-            StoreEvent::Committed { error: None, .. } => {}
+            StoreEvent::Opened { .. } => tracing::info!("the store is open"),
+            StoreEvent::Loading { .. } | StoreEvent::Committed { error: None, .. } => {}
             StoreEvent::Committed { batch, error: Some(error) } => {
                 tracing::error!(batch, error, "a commit failed");
             }

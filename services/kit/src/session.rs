@@ -8,19 +8,25 @@ use std::{
     collections::VecDeque, future::poll_fn, mem, ops::Range, pin::pin, sync::Arc, task::Poll, time::Duration,
 };
 
-use axum::{
-    Error,
-    extract::ws::{Message, WebSocket, WebSocketUpgrade},
-};
+use axum::extract::ws::Utf8Bytes;
 use futures_util::StreamExt;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
 use tokio::time::{Instant, sleep_until};
-use tokio_tungstenite::tungstenite;
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{
+        self, Error, Message,
+        protocol::{Role, WebSocketConfig},
+    },
+};
 use wire::frame::ErrorFrame;
 
 use crate::{
     linger::Linger,
     machine::{ConnId, Timestamp},
-    outbox::{CloseReason, Counted, MAX_FRAME_BYTES, OutFrame, Outbox},
+    outbox::{CloseReason, Counted, OutFrame, Outbox},
+    outlet::Outlet,
     pace::{Burst, Pace, Pacer, arrays},
     runner::{CLOSE_GOING_AWAY, Handle, Opened, Peer},
     tap::SessionEvent,
@@ -42,8 +48,12 @@ pub const CLOSE_TOO_BIG: u16 = 1009;
 const READ_BUFFER_BYTES: usize = 1024;
 /// Most that [`SessionLimits::gather_bytes`] may be; more is taken for this.
 const MAX_GATHER_BYTES: usize = 1 << 20;
-/// Room beyond the largest frame and the gathered ones, for frame headers and control frames.
-const WRITE_SLACK_BYTES: usize = 1 << 16;
+/// What the library may have to write of its own, pongs and a close frame, while the peer reads nothing, bytes;
+/// beyond it the latest ping alone is answered.
+const MAX_CONTROL_BYTES: usize = 4096;
+
+/// A WebSocket of a service. Text frames and pings go straight to its [`Outlet`].
+pub(crate) type Socket = WebSocketStream<Outlet<TokioIo<Upgraded>>>;
 
 /// Limits of every session of a service. The defaults are the contract's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,8 +68,7 @@ pub struct SessionLimits {
     /// How long a close waits: for what is still being written and for the peer's own close frame.
     pub close_wait: Duration,
     /// Frames that wait together are gathered up to so many bytes before they are written, one system call
-    /// for many; 0 writes each by itself. A connection keeps a buffer of about that size once it has sent as
-    /// much. At most 1 MiB.
+    /// for many; 0 writes each by itself. At most 1 MiB.
     pub gather_bytes: usize,
     /// Open sessions of a service; more are refused with 503.
     pub max_sessions: usize,
@@ -88,20 +97,21 @@ pub(crate) struct Hello {
     pub(crate) pace: Pace,
 }
 
-/// Sets the library's limits for an upgrade.
-pub(crate) fn configure(upgrade: WebSocketUpgrade, limits: &SessionLimits) -> WebSocketUpgrade {
-    let gather_bytes = limits.gather_bytes.min(MAX_GATHER_BYTES);
-    upgrade
-        .max_message_size(limits.max_message_bytes)
-        .max_frame_size(limits.max_message_bytes)
+/// A WebSocket over what is left of an HTTP connection.
+pub(crate) async fn socket(upgraded: Upgraded, limits: &SessionLimits) -> Socket {
+    let config = WebSocketConfig::default()
+        .max_message_size(Some(limits.max_message_bytes))
+        .max_frame_size(Some(limits.max_message_bytes))
         .read_buffer_size(READ_BUFFER_BYTES)
-        .write_buffer_size(gather_bytes)
-        .max_write_buffer_size(MAX_FRAME_BYTES + gather_bytes + WRITE_SLACK_BYTES)
+        .write_buffer_size(0)
+        .max_write_buffer_size(MAX_CONTROL_BYTES);
+    let outlet = Outlet::new(TokioIo::new(upgraded), limits.gather_bytes.min(MAX_GATHER_BYTES));
+    WebSocketStream::from_raw_socket(outlet, Role::Server, Some(config)).await
 }
 
 /// Runs a session to its end. The machine is told `Open` first and `Closed` last.
 pub(crate) fn run(
-    socket: WebSocket,
+    socket: Socket,
     handle: Handle,
     hello: Hello,
     limits: SessionLimits,
@@ -122,7 +132,7 @@ pub(crate) fn run(
 
 /// None if the service stopped between the handshake and now.
 async fn open(
-    socket: WebSocket,
+    socket: Socket,
     handle: Handle,
     hello: Hello,
     limits: SessionLimits,
@@ -155,7 +165,7 @@ async fn open(
 }
 
 /// Says that the service is stopping.
-async fn turn_away(mut socket: WebSocket, wait: Duration) {
+async fn turn_away(mut socket: Socket, wait: Duration) {
     let mut writer = Writer::default();
     writer.close(CloseReason { code: CLOSE_GOING_AWAY, reason: "the service is stopping".to_owned() });
     // It ends either way: the frame went out, the transport failed, or the peer doesn't read.
@@ -168,7 +178,7 @@ struct Session {
     limits: SessionLimits,
     linger: Option<Linger>,
     outbox: Arc<Outbox>,
-    socket: WebSocket,
+    socket: Socket,
     writer: Writer,
     pacer: Option<Box<Pacer>>,
     phase: Phase,
@@ -177,7 +187,7 @@ struct Session {
     peer_code: Option<u16>,
     heard: Timestamp,
     next_ping: Timestamp,
-    /// The writer's progress when last looked at, and since when it stands there.
+    /// Bytes the transport had taken when last looked at, and since when it takes none of those that wait.
     progress: (u64, Timestamp),
     /// A binary frame was refused before.
     warned: bool,
@@ -242,6 +252,9 @@ impl Session {
 
     /// Takes what waits, once the last write has gone through; a close doesn't wait for that.
     async fn take_waiting(&mut self, now: Timestamp) {
+        if self.writer.is_idle() {
+            self.progress.1 = now;
+        }
         if self.phase != Phase::Open || !(self.writer.is_idle() || self.outbox.wants_close()) {
             return;
         }
@@ -286,8 +299,9 @@ impl Session {
     }
 
     fn run_timers(&mut self, now: Timestamp) {
-        if self.writer.is_idle() || self.writer.progress() != self.progress.0 {
-            self.progress = (self.writer.progress(), now);
+        let taken = self.socket.get_ref().taken();
+        if taken != self.progress.0 {
+            self.progress = (taken, now);
         }
         match self.phase {
             Phase::Open if now >= self.heard + self.limits.idle_after => {
@@ -341,18 +355,24 @@ impl Session {
         self.heard = self.handle.clock().now();
         match message {
             // A machine that is gone closes the outbox.
-            Message::Text(text) => drop(self.handle.text(conn, text).await),
+            Message::Text(text) => {
+                if let Ok(text) = Utf8Bytes::try_from(axum::body::Bytes::from(text)) {
+                    let _ = self.handle.text(conn, text).await;
+                }
+            }
             Message::Binary(bytes) => self.refuse_binary(bytes.len()),
             Message::Ping(_) => self.handle.record(SessionEvent::Ping { conn }),
             Message::Pong(payload) => self.pong(&payload).await,
             Message::Close(frame) => {
-                self.peer_code = frame.map(|frame| frame.code);
+                self.peer_code = frame.map(|frame| frame.code.into());
                 // The library answers; nothing may follow that.
                 self.writer.abandon();
                 if self.phase == Phase::Open {
                     self.phase = Phase::Closing(self.heard + self.limits.close_wait);
                 }
             }
+            // The library gives whole messages only.
+            Message::Frame(_) => {}
         }
     }
 
@@ -447,7 +467,7 @@ impl Session {
 /// itself is broken and takes no close frame.
 fn refusal_of(error: Error) -> Option<Option<(u16, &'static str)>> {
     use tungstenite::{Error as E, error::ProtocolError as P};
-    match *error.into_inner().downcast::<E>().ok()? {
+    match error {
         E::ConnectionClosed | E::AlreadyClosed | E::Protocol(P::SendAfterClosing) => Some(None),
         E::Protocol(P::ResetWithoutClosingHandshake) => None,
         E::Capacity(_) => Some(Some((CLOSE_TOO_BIG, "the message is larger than this service takes"))),

@@ -289,7 +289,9 @@ fn payload_bytes(body: &Body) -> usize {
         Body::In(Input::Text { text, .. })
         | Body::Out(Output::Send { text, .. } | Output::Publish { text, .. }) => text.len(),
         Body::In(Input::Stream { event: StreamEvent::Bytes { bytes, .. } }) => bytes.len(),
-        Body::In(Input::Store { event: StoreEvent::Opened { changes } })
+        Body::In(Input::Store {
+            event: StoreEvent::Loading { changes } | StoreEvent::Opened { changes },
+        })
         | Body::Out(Output::Commit { changes, .. }) => changes.len(),
         Body::Out(Output::Http { body, link, .. }) => {
             body.len().saturating_add(link.as_ref().map_or(0, String::len))

@@ -18,8 +18,10 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{MethodRouter, any},
 };
+use hyper::upgrade::OnUpgrade;
 use percent_encoding::percent_decode_str;
 use tokio::{sync::Semaphore, time::timeout};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::{
     error::{Refusal, RefusalLog, json_response},
@@ -135,9 +137,7 @@ impl Web {
         self.origins.check(&parts.headers)?;
         let query = parts.uri.query().unwrap_or_default().to_owned();
         let pace = Pace::from_query(&query)?;
-        let upgrade = WebSocketUpgrade::from_request_parts(parts, &())
-            .await
-            .map_err(|rejection| Refusal::NotAWebSocket { lacks: rejection.to_string() })?;
+        let (upgrade, accepted) = accept_handshake(parts).await?;
         let full = Refusal::TooManySessions { max: self.limits.max_sessions };
         let place = self.places.clone().try_acquire_owned().map_err(|_| full)?;
 
@@ -149,19 +149,23 @@ impl Web {
         let (line, linger) = connection.map(|connection| (connection.line, connection.linger)).unzip();
         let (handle, limits) = (self.handle.clone(), self.limits);
         let hello = Hello { peer, path: path.to_owned(), query, pace };
-        let upgrade = session::configure(upgrade, &limits)
-            .on_failed_upgrade(|error| tracing::debug!(%error, "a WebSocket handshake broke off"));
-        Ok(upgrade.on_upgrade(async move |socket| {
+        tokio::spawn(async move {
+            let upgraded = match upgrade.await {
+                Ok(upgraded) => upgraded,
+                Err(error) => return tracing::debug!(%error, "a WebSocket handshake broke off"),
+            };
             if let Some(line) = line {
                 line.upgraded();
             }
+            let socket = session::socket(upgraded, &limits).await;
             let session = session::run(socket, handle, hello, limits, linger);
             // In a task of its own: this one would keep the room that the handshake took.
             tokio::spawn(async move {
                 session.await;
                 drop((place, tracked));
             });
-        }))
+        });
+        Ok(accepted)
     }
 
     fn refused(&self, refusal: Refusal, asker: Asker) -> Response {
@@ -186,6 +190,25 @@ impl ErrorBody {
             Self::Sentence | Self::Json => json_response(status, body),
         }
     }
+}
+
+/// The connection that will be a WebSocket, and the answer that makes it one (RFC 6455 section 4.2.2).
+///
+/// The library checks the handshake, but its own answer leads to a socket that can't be reached below.
+async fn accept_handshake(parts: &mut Parts) -> Result<(OnUpgrade, Response), Refusal> {
+    let upgrade = parts.extensions.get::<OnUpgrade>().cloned();
+    let checked = WebSocketUpgrade::from_request_parts(parts, &()).await;
+    checked.map(drop).map_err(|rejection| Refusal::NotAWebSocket { lacks: rejection.to_string() })?;
+    let key = parts.headers.get(header::SEC_WEBSOCKET_KEY);
+    let (Some(upgrade), Some(key)) = (upgrade, key) else {
+        return Err(Refusal::NotAWebSocket { lacks: "HTTP/1.1".to_owned() });
+    };
+    let accepted = [
+        (header::CONNECTION, "upgrade".to_owned()),
+        (header::UPGRADE, "websocket".to_owned()),
+        (header::SEC_WEBSOCKET_ACCEPT, derive_accept_key(key.as_bytes())),
+    ];
+    Ok((upgrade, (StatusCode::SWITCHING_PROTOCOLS, accepted).into_response()))
 }
 
 /// The header, however long and odd it is: what a key may be is the machine's to say. What isn't ASCII can't be

@@ -9,14 +9,15 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use axum::{
-    Error,
-    body::Bytes,
-    extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket},
-};
+use axum::{body::Bytes, extract::ws::Utf8Bytes};
 use futures_util::Sink;
+use tokio_tungstenite::tungstenite::{Error, Message, protocol::CloseFrame};
 
-use crate::outbox::{CloseReason, OutFrame};
+use crate::{
+    outbox::{CloseReason, OutFrame},
+    outlet::Kind,
+    session::Socket,
+};
 
 /// The longest close reason a frame has room for: 125 bytes less the code (RFC 6455 section 5.5).
 const MAX_REASON_BYTES: usize = 123;
@@ -33,7 +34,6 @@ pub(crate) struct Writer {
     close: Option<CloseReason>,
     written: Written,
     unflushed: bool,
-    progress: u64,
 }
 
 /// What a flush has carried out.
@@ -71,17 +71,12 @@ impl Writer {
 
     /// Forgets everything: the transport takes nothing more.
     pub(crate) fn abandon(&mut self) {
-        *self = Self { progress: self.progress, ..Self::default() };
+        *self = Self::default();
     }
 
     /// Nothing to write and nothing to flush.
     pub(crate) fn is_idle(&self) -> bool {
         !self.unflushed && !self.has_more()
-    }
-
-    /// Grows whenever the transport takes something.
-    pub(crate) fn progress(&self) -> u64 {
-        self.progress
     }
 
     fn has_more(&self) -> bool {
@@ -93,59 +88,63 @@ impl Writer {
     }
 
     /// Ready when all is written and flushed; pending when idle or stuck.
-    pub(crate) fn poll(
-        &mut self,
-        socket: &mut WebSocket,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<Written, Error>> {
-        let mut socket = Pin::new(socket);
-        while self.has_more() {
-            ready!(socket.as_mut().poll_ready(cx))?;
-            let Some(message) = self.next() else { break };
-            self.unflushed = true;
-            self.progress += 1;
-            socket.as_mut().start_send(message)?;
-        }
-        if !self.unflushed {
+    pub(crate) fn poll(&mut self, socket: &mut Socket, cx: &mut Context<'_>) -> Poll<Result<Written, Error>> {
+        if self.is_idle() {
             return Poll::Pending;
+        }
+        loop {
+            ready!(socket.get_mut().poll_room(cx))?;
+            let Some((kind, payload)) = self.next() else { break };
+            self.unflushed = true;
+            socket.get_mut().push(kind, payload);
+        }
+        let mut socket = Pin::new(socket);
+        if self.close.is_some() {
+            ready!(socket.as_mut().poll_ready(cx))?;
+            if let Some(close) = self.closing() {
+                self.unflushed = true;
+                // The library is to know that this is the end.
+                socket.as_mut().start_send(close)?;
+            }
         }
         ready!(socket.poll_flush(cx))?;
         self.unflushed = false;
-        self.progress += 1;
         Poll::Ready(Ok(mem::take(&mut self.written)))
     }
 
-    fn message(&mut self, OutFrame { text, seq, ping, .. }: OutFrame) -> Message {
+    fn next(&mut self) -> Option<(Kind, Bytes)> {
+        if mem::take(&mut self.ping) {
+            self.written.ping = true;
+            return Some((Kind::Ping, Bytes::new()));
+        }
+        if let Some(frame) = self.frames.pop_front() {
+            return Some(self.frame(frame));
+        }
+        if let Some((text, seqs)) = self.arrays.pop_front() {
+            self.written.arrays.push(seqs.into_iter().filter(|&seq| seq != 0).collect());
+            return Some((Kind::Text, text.into()));
+        }
+        let ping = self.pings.pop_front()?;
+        Some(self.frame(ping))
+    }
+
+    fn frame(&mut self, OutFrame { text, seq, ping, .. }: OutFrame) -> (Kind, Bytes) {
         if seq != 0 {
             self.written.frames.push(seq);
         }
         match ping {
             Some(token) => {
                 self.written.token = Some(token);
-                Message::Ping(Bytes::copy_from_slice(&token.to_be_bytes()))
+                (Kind::Ping, Bytes::copy_from_slice(&token.to_be_bytes()))
             }
-            None => Message::Text(text),
+            None => (Kind::Text, text.into()),
         }
     }
 
-    fn next(&mut self) -> Option<Message> {
-        if mem::take(&mut self.ping) {
-            self.written.ping = true;
-            return Some(Message::Ping(Default::default()));
-        }
-        if let Some(frame) = self.frames.pop_front() {
-            return Some(self.message(frame));
-        }
-        if let Some((text, seqs)) = self.arrays.pop_front() {
-            self.written.arrays.push(seqs.into_iter().filter(|&seq| seq != 0).collect());
-            return Some(Message::Text(text));
-        }
-        if let Some(ping) = self.pings.pop_front() {
-            return Some(self.message(ping));
-        }
+    fn closing(&mut self) -> Option<Message> {
         let CloseReason { code, mut reason } = self.close.take()?;
         reason.truncate(reason.floor_char_boundary(MAX_REASON_BYTES));
         self.written.close = Some(CloseReason { code, reason: reason.clone() });
-        Some(Message::Close(Some(CloseFrame { code, reason: reason.into() })))
+        Some(Message::Close(Some(CloseFrame { code: code.into(), reason: reason.into() })))
     }
 }

@@ -470,6 +470,7 @@ pub struct ConsoleFrame {
     /// The message.
     #[serde(flatten)]
     pub message: ToConsole,
-    /// Counts changes; in a whole state, that of the last change in it. `?since=` takes it.
+    /// Counts changes. In a whole state 0, but for [`ToConsole::Snapshot`] at its end, which has that of the last
+    /// change. `?since=` takes it.
     pub seq: u64,
 }

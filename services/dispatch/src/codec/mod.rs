@@ -53,6 +53,7 @@ pub fn machine(config: &Config, seed: u64) -> Codec {
         store: Err("the store is being opened".to_owned()),
         conns: BTreeMap::new(),
         asked: BTreeSet::new(),
+        loading: Vec::new(),
         effects: Vec::new(),
     }
 }
@@ -71,6 +72,8 @@ pub struct Codec {
     conns: BTreeMap<ConnId, Role>,
     /// Requests that wait for a commit.
     asked: BTreeSet<u64>,
+    /// Parts of what the store holds, until the last has come. As much as the store held when it was opened.
+    loading: Vec<String>,
     effects: Vec<Effect>,
 }
 
@@ -105,8 +108,9 @@ impl Machine for Codec {
                 self.offset_ms = offset_ms;
                 self.tell(now, Command::Clock(offset_ms), out);
             }
-            // Of a connection that is being closed; nothing is held back; there is no receiver here.
-            Input::Pong { .. } | Input::Stopping | Input::Stream { .. } | Input::Timer => {}
+            Input::Stopping => self.tell(now, Command::Stopping, out),
+            // Of a connection that is being closed; there is no receiver here.
+            Input::Pong { .. } | Input::Stream { .. } | Input::Timer => {}
         }
     }
 
@@ -171,7 +175,9 @@ impl Codec {
             (Request::Read(read), Some(_), _) => {
                 self.tell_of(now, Command::Read { id, read }, list, out);
             }
-            (Request::Write(write), Some(_), _) => {
+            // Kept waiting it might be made after all, long after its asker was told that it wasn't.
+            (Request::Write(_), Some(_), Err(_)) => out.push(refusal(id, standing_by(&self.store))),
+            (Request::Write(write), Some(_), Ok(())) => {
                 // Only what is done once more by mistake needs a key; the others do nothing the second time.
                 self.asked.insert(id);
                 self.tell(now, Command::Write { id, key, write }, out);
@@ -233,10 +239,10 @@ impl Codec {
 
     fn store(&mut self, now: Timestamp, event: StoreEvent, out: &mut Vec<Output>) {
         match event {
-            StoreEvent::Opened { changes } => match serde_json::from_str::<Vec<Change>>(&changes) {
-                Ok(changes) => {
+            StoreEvent::Loading { changes } => self.loading.push(changes),
+            StoreEvent::Opened { changes } => match self.loaded(changes) {
+                Ok(kept) => {
                     self.stand_by("the store was opened again", out);
-                    let kept = Ledger::from_changes(&changes);
                     // A seed draws the same ids at every start; the time makes them others.
                     let seed = self.seed ^ u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
                     self.core = Some(Core::new(self.config.core(), seed, now, self.offset_ms, kept));
@@ -254,9 +260,21 @@ impl Codec {
         }
     }
 
+    /// All parts of what the store holds.
+    fn loaded(&mut self, last: String) -> serde_json::Result<Ledger> {
+        let mut ledger = Ledger::default();
+        for part in mem::take(&mut self.loading).into_iter().chain([last]) {
+            for change in serde_json::from_str::<Vec<Change>>(&part)? {
+                ledger.apply(&change);
+            }
+        }
+        Ok(ledger)
+    }
+
     /// Forgets everything that somebody else may change from now on.
     fn stand_by(&mut self, reason: &str, out: &mut Vec<Output>) {
         self.core = None;
+        self.loading.clear();
         self.store = Err(reason.to_owned());
         for id in mem::take(&mut self.asked) {
             let sentence = "The database was lost while the change was saved; look whether it was made.";

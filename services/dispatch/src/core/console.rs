@@ -1,7 +1,7 @@
 //! What consoles are told, in one numbered sequence.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
@@ -39,7 +39,7 @@ impl Consoles {
     pub fn tell(&mut self, message: ToConsole, out: &mut Vec<Effect>) {
         self.seq = self.seq.saturating_add(1);
         let key = key(&message);
-        let text = self.frame(message);
+        let text = frame(message, self.seq);
         if self.ring.len() == RING {
             self.ring.pop_front();
         }
@@ -76,7 +76,22 @@ impl Consoles {
         }
     }
 
-    /// The whole state: the connected rovers, the open tasks, and where in the sequence this is.
+    /// What a console is given that missed something: the last word on whatever changed lately, so that what it
+    /// knows and is no more doesn't stay with it, and then the whole state. All but the end has no number.
+    pub fn lagged(&self, conn: ConnId, ledger: &Ledger, out: &mut Vec<Effect>) {
+        let mut said = BTreeSet::new();
+        let mut last: Vec<_> = self.ring.iter().rev().filter(|(key, _)| said.insert(*key)).collect();
+        last.reverse();
+        out.extend(last.into_iter().map(|(key, text)| Effect::ToConsole {
+            conn,
+            text: unnumbered(text),
+            key: *key,
+        }));
+        self.whole(conn, ledger, out);
+    }
+
+    /// The whole state: the connected rovers, the open tasks, and where in the sequence this is. Only the last
+    /// frame has that number: who got a part and asks `?since=` what it was told last is given all again.
     pub fn whole(&self, conn: ConnId, ledger: &Ledger, out: &mut Vec<Effect>) {
         let rovers = self.rovers.iter().map(|(rover, task_id)| ToConsole::RoverUpdate {
             rover_id: rover.clone(),
@@ -85,15 +100,25 @@ impl Consoles {
         });
         let tasks = ledger.open_tasks().map(|row| ToConsole::TaskUpdate { task: row.task.clone() });
         let end = ToConsole::Snapshot { epoch: self.epoch };
-        for message in rovers.chain(tasks).chain([end]) {
-            out.push(Effect::ToConsole { conn, key: key(&message), text: self.frame(message) });
+        let rows = rovers.chain(tasks).map(|message| (message, 0));
+        for (message, seq) in rows.chain([(end, self.seq)]) {
+            out.push(Effect::ToConsole { conn, key: key(&message), text: frame(message, seq) });
         }
     }
+}
 
-    fn frame(&self, message: ToConsole) -> Arc<str> {
-        let frame = ConsoleFrame { message, seq: self.seq };
-        // Serialising these types can't fail; an empty text would be told apart at once.
-        serde_json::to_string(&frame).unwrap_or_default().into()
+fn frame(message: ToConsole, seq: u64) -> Arc<str> {
+    // Serialising these types can't fail; an empty text would be told apart at once.
+    serde_json::to_string(&ConsoleFrame { message, seq }).unwrap_or_default().into()
+}
+
+/// The same frame as a row of a whole state: its number would make a console that is cut off before the end
+/// believe that it has all before.
+fn unnumbered(text: &Arc<str>) -> Arc<str> {
+    const SEQ: &str = "\"seq\":";
+    match text.rfind(SEQ) {
+        Some(at) => format!("{}{SEQ}0}}", text.get(..at).unwrap_or_default()).into(),
+        None => Arc::clone(text),
     }
 }
 

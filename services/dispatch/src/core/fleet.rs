@@ -58,6 +58,8 @@ pub struct Link {
     pub awaited: Vec<Awaited>,
     /// Cancels that were sent on this socket, or that the rover has no need of.
     pub cancels: BTreeSet<Uuid>,
+    /// Its entry in [`Fleet::wakes`].
+    pub wake: Option<Timestamp>,
 }
 
 impl Link {
@@ -70,6 +72,7 @@ impl Link {
             holds: Holds::Nothing,
             awaited: Vec::new(),
             cancels: BTreeSet::new(),
+            wake: None,
         }
     }
 }
@@ -95,6 +98,9 @@ pub struct Fleet {
     pub links: BTreeMap<String, Link>,
     /// Rovers whose state, or whose task's, has changed since they were last looked at.
     pub dirty: BTreeSet<String>,
+    /// When a rover has to be looked at though nothing happens, one entry for each at most. One that isn't due
+    /// any more does no harm: looking puts it right.
+    pub wakes: BTreeSet<(Timestamp, String)>,
 }
 
 impl Fleet {
@@ -122,7 +128,25 @@ impl Fleet {
     pub fn part(&mut self, conn: ConnId, now: Timestamp) {
         let Some(rover) = self.rover_of(conn).cloned() else { return };
         if let Some(link) = self.links.get_mut(&rover).filter(|link| link.conn == Some(conn)) {
-            *link = Link::gone(now);
+            *link = Link { wake: link.wake, ..Link::gone(now) };
+            self.dirty.insert(rover);
+        }
+    }
+
+    /// Looks at this rover again then, and not when it was to be before.
+    pub fn wake(&mut self, rover: &str, at: Option<Timestamp>) {
+        let Some(link) = self.links.get_mut(rover).filter(|link| link.wake != at) else { return };
+        if let Some(old) = link.wake {
+            self.wakes.remove(&(old, rover.to_owned()));
+        }
+        link.wake = at;
+        self.wakes.extend(at.map(|at| (at, rover.to_owned())));
+    }
+
+    /// Looks at the rovers that are to be looked at by now.
+    pub fn wake_due(&mut self, now: Timestamp) {
+        while let Some((_, rover)) = self.wakes.first().filter(|(at, _)| *at <= now).cloned() {
+            self.wake(&rover, None);
             self.dirty.insert(rover);
         }
     }

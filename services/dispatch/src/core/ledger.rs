@@ -262,6 +262,12 @@ impl Ledger {
         Some((*at, self.missions.get(*id)?))
     }
 
+    /// Missions that are due after this time, and when.
+    pub fn due_after(&self, ms: i64) -> impl Iterator<Item = (i64, &Arc<MissionRow>)> {
+        let later = self.due.range((ms.saturating_add(1), Uuid::nil())..);
+        later.filter_map(|(at, id)| Some((*at, self.missions.get(*id)?)))
+    }
+
     /// A kept answer.
     #[must_use]
     pub fn answer(&self, key: &str) -> Option<&Arc<KeptAnswer>> {

@@ -78,6 +78,9 @@ pub struct Config {
     pub rover_lost_after: Duration,
     /// Ended tasks are forgotten after this.
     pub keep_tasks_for: Duration,
+    /// After a commit, reports wait so long for others: a commit for each would cost a disk's sync and every
+    /// console a write. A report after a quiet while, and requests, don't wait.
+    pub gather: Duration,
 }
 
 impl Default for Config {
@@ -87,6 +90,7 @@ impl Default for Config {
             resume_after: Duration::from_secs(60),
             rover_lost_after: Duration::from_secs(300),
             keep_tasks_for: Duration::from_secs(90 * 24 * 3600),
+            gather: Duration::ZERO,
         }
     }
 }
@@ -133,6 +137,8 @@ pub enum Command {
     },
     /// [`Core::next_timeout`] came.
     Wake,
+    /// The service is about to stop: what is gathered is decided now.
+    Stopping,
 }
 
 /// What the core wants done, in this order.
@@ -206,8 +212,13 @@ pub struct Core {
     batches: u64,
     committing: Option<Batch>,
     retry_at: Option<Timestamp>,
+    gather_until: Timestamp,
     tokens: u64,
     trim_at: Timestamp,
+    /// Since schedules were last looked at: what is due is then earlier than it was, or was never looked at.
+    clock_moved: bool,
+    /// A rover may have become free, or a task waits that didn't.
+    may_assign: bool,
 }
 
 impl Core {
@@ -217,6 +228,7 @@ impl Core {
         let mut fleet = Fleet::default();
         for (rover, _) in kept.held() {
             fleet.links.insert(rover.clone(), Link::gone(now));
+            fleet.touch(rover);
         }
         let epoch = u64::try_from(wall_ms(now, offset_ms)).unwrap_or(0);
         Self {
@@ -231,8 +243,11 @@ impl Core {
             batches: 0,
             committing: None,
             retry_at: None,
+            gather_until: Timestamp::ZERO,
             tokens: 0,
             trim_at: now,
+            clock_moved: true,
+            may_assign: true,
         }
     }
 
@@ -270,10 +285,14 @@ impl Core {
                 self.fleet.sockets.remove(&conn);
             }
             Command::ConsoleOpened(conn, since) => self.consoles.welcome(conn, since, &self.kept, out),
-            Command::ConsoleLagged(conn) => self.consoles.whole(conn, &self.kept, out),
-            Command::Clock(offset_ms) => self.offset_ms = offset_ms,
+            Command::ConsoleLagged(conn) => self.consoles.lagged(conn, &self.kept, out),
+            Command::Clock(offset_ms) => {
+                self.offset_ms = offset_ms;
+                self.clock_moved = true;
+            }
             Command::Committed { batch, ok } => self.committed(now, batch, ok, out),
             Command::Wake => {}
+            Command::Stopping => (self.config.gather, self.gather_until) = (Duration::ZERO, Timestamp::ZERO),
         }
         self.pump(now, out);
     }
@@ -285,15 +304,16 @@ impl Core {
             let mut batch = Batch::default();
             let at = self.stamp(now);
             self.upkeep(now, &at, &mut batch.changes, out);
-            while batch.changes.len() < BATCH_CHANGES
+            // What is committed anyway takes along what is gathered.
+            let gathers = batch.changes.is_empty() && self.gathers(now);
+            while !gathers
+                && batch.changes.len() < BATCH_CHANGES
                 && let Some(waiting) = self.queue.pop_front()
             {
                 self.decide(&at, &waiting, &mut batch);
                 batch.from.push(waiting);
             }
-            while let Some(change) = runs::next_assignment(&self.draft, &self.fleet) {
-                self.propose(change, &mut batch.changes);
-            }
+            self.assign(&mut batch.changes);
             if !batch.changes.is_empty() {
                 self.batches += 1;
                 batch.no = self.batches;
@@ -301,16 +321,25 @@ impl Core {
                 self.committing = Some(batch);
             } else {
                 out.append(&mut batch.then);
-                if self.queue.is_empty() && self.fleet.dirty.is_empty() {
+                if (self.queue.is_empty() || gathers) && self.fleet.dirty.is_empty() {
                     return;
                 }
             }
         }
     }
 
+    /// What waits may wait for more.
+    fn gathers(&self, now: Timestamp) -> bool {
+        now < self.gather_until
+            && self.queue.len() < BATCH_CHANGES
+            && self.queue.iter().all(|waiting| matches!(waiting, Waiting::Report { .. }))
+    }
+
     fn decide(&mut self, at: &Stamp, waiting: &Waiting, batch: &mut Batch) {
         match waiting {
             Waiting::Write { id, key, write } => {
+                // Those who wait come before those who ask now.
+                self.assign(&mut batch.changes);
                 let answer = self.decide_write(at, key.as_deref(), write, &mut batch.changes);
                 batch.then.push(Effect::Answer(*id, answer));
             }
@@ -321,6 +350,19 @@ impl Core {
         }
     }
 
+    /// Gives waiting tasks to free rovers, oldest first.
+    fn assign(&mut self, changes: &mut Vec<Change>) {
+        if !mem::take(&mut self.may_assign) {
+            return;
+        }
+        while let Some(change) = runs::next_assignment(&self.draft, &self.fleet) {
+            self.propose(change, changes);
+        }
+        self.may_assign = false;
+    }
+
+    /// A key remembers what was done, with whatever path and body it was asked for. What was refused (4xx) or
+    /// not kept (503) was not done: asked again, it is decided anew.
     fn decide_write(
         &mut self,
         at: &Stamp,
@@ -367,6 +409,7 @@ impl Core {
             }
         }
         if ok {
+            self.gather_until = now.saturating_add(self.config.gather);
             for change in &batch.changes {
                 self.tell(change, out);
                 self.kept.apply(change);
@@ -386,6 +429,7 @@ impl Core {
             }
         }
         debug_assert!(self.draft == self.kept, "a failed commit changes nothing");
+        (self.may_assign, self.clock_moved) = (true, true);
         self.retry_at = Some(now.saturating_add(RETRY));
     }
 
@@ -408,6 +452,11 @@ impl Core {
     }
 
     fn propose(&mut self, change: Change, changes: &mut Vec<Change>) {
+        self.may_assign |= match &change {
+            Change::NewTask(_) => true,
+            Change::Task { row, .. } => !row.task.status.is_open(),
+            _ => false,
+        };
         self.draft.apply(&change);
         changes.push(change);
     }

@@ -55,7 +55,7 @@ impl Route {
     }
 
     /// What a rover that was sent what starts at `from` means by its own counts. A waypoint outside of what
-    /// it was sent is held to it.
+    /// it was sent is held to it, and what isn't a loop has no laps.
     #[must_use]
     pub fn locate(&self, from: Position, lap: u32, waypoint: i64) -> Position {
         let sent = if self.looped { self.len() } else { self.len().saturating_sub(from.waypoint) };
@@ -64,7 +64,7 @@ impl Route {
         let ahead = from.waypoint.saturating_add(steps);
         let wraps = u32::from(self.looped && ahead >= self.len());
         Position {
-            lap: from.lap.saturating_add(lap).saturating_add(wraps),
+            lap: if self.looped { from.lap.saturating_add(lap).saturating_add(wraps) } else { from.lap },
             waypoint: if wraps == 1 { ahead - self.len() } else { ahead },
         }
     }
@@ -93,7 +93,8 @@ mod tests {
         let from = Position { lap: 0, waypoint: 1 };
         assert_eq!(plain.locate(from, 0, i64::MAX), Position { lap: 0, waypoint: 2 });
         assert_eq!(plain.locate(from, 0, i64::MIN), from);
-        assert_eq!(plain.locate(from, u32::MAX, 0).lap, u32::MAX);
+        assert_eq!(plain.locate(from, u32::MAX, 0).lap, 0);
+        assert_eq!(route(3, true).locate(from, u32::MAX, 0).lap, u32::MAX);
         assert_eq!(plain.percent(Position { lap: 0, waypoint: 2 }), 66);
     }
 

@@ -11,7 +11,7 @@ use super::{
     fleet::{Holds, Link, Proof, Socket},
     ledger::Change,
     problem::shortened,
-    task::{Report, Stamp},
+    task::{Report, Stamp, TaskRow},
 };
 
 /// Characters of a rover's id that an error frame repeats.
@@ -67,12 +67,19 @@ impl Core {
             self.end(older, CLOSE_SUPERSEDED, "the rover has a newer connection", now, out);
         }
         self.fleet.sockets.insert(conn, Socket::Of(rover.clone()));
-        let mut link = Link { conn: Some(conn), ..Link::gone(now) };
+        let wake = self.fleet.links.get(&rover).and_then(|link| link.wake);
+        let mut link = Link { conn: Some(conn), wake, ..Link::gone(now) };
         link.holds = match held {
             Patch::Absent => Holds::Unknown { until: now.saturating_add(self.config.resume_after) },
             Patch::Null => Holds::Nothing,
             Patch::Value(task) => Holds::Claimed(task),
         };
+        let claimed = self.kept.held_by(&rover).filter(|row| held == Patch::Value(row.id()));
+        if let Some((row, sent)) = claimed.and_then(|row| Some((row, row.sent?))) {
+            // It was sent the task only where it had said, or proven, to hold nothing: what it holds is that.
+            let proof = Proof::Task(row.id(), sent);
+            self.enqueue_proofs([proof].into_iter());
+        }
         if !held.is_absent() {
             // It has said what it holds: cancels of anything else it has no need of.
             let moot: Vec<Uuid> =
@@ -82,6 +89,7 @@ impl Core {
         }
         self.fleet.touch(&rover);
         self.fleet.links.insert(rover, link);
+        self.may_assign = true;
     }
 
     /// A pong proves what was sent before its ping.
@@ -92,6 +100,7 @@ impl Core {
         };
         let proven = link.awaited.iter().take_while(|awaited| awaited.token <= token).count();
         let proofs: Vec<Proof> = link.awaited.drain(..proven).map(|awaited| awaited.proof).collect();
+        self.fleet.touch(&rover);
         self.enqueue_proofs(proofs.into_iter());
     }
 
@@ -123,12 +132,12 @@ impl Core {
         at: &Stamp,
         batch: &mut Batch,
     ) {
-        let row = match self.draft.tasks.get(task) {
-            None => return batch.then.push(error(conn, format!("There is no task {task}."))),
-            Some(row) if row.task.rover_id != rover || row.task.status == TaskStatus::Pending => {
-                return batch.then.push(error(conn, format!("Task {task} is not this rover's.")));
-            }
-            Some(row) => Arc::clone(row),
+        // A rover that is only now given the task can't have been sent it, so that `kept` says whose it is.
+        let given = |row: &TaskRow| row.task.rover_id == rover && row.task.status != TaskStatus::Pending;
+        let row = match (self.draft.tasks.get(task), self.kept.tasks.get(task)) {
+            (None, _) => return batch.then.push(error(conn, format!("There is no task {task}."))),
+            (Some(row), Some(kept)) if given(kept) => Arc::clone(row),
+            _ => return batch.then.push(error(conn, format!("Task {task} is not this rover's."))),
         };
         if !row.task.status.is_open() {
             batch.then.push(error(conn, format!("Task {task} has already ended.")));

@@ -10,6 +10,9 @@ use super::problem::{Problem, shortened};
 
 /// A scheduled start this late is missed: told, and not made up for.
 pub const MISSED_AFTER_MS: i64 = 60_000;
+/// A firing that the clock puts so little ahead was before the clock stepped back, and is not repeated. One that
+/// is further ahead tells that the clock was wrong, and counts for nothing.
+pub const STEPPED_BACK_MS: i64 = 3_600_000;
 /// Characters of an expression, a zone's name or a time; longer ones are refused.
 const TEXT_CHARS: usize = 100;
 
@@ -48,6 +51,20 @@ pub fn due(mission: &Mission, now_ms: i64) -> Result<Option<i64>, Problem> {
             None => Ok(Some(now_ms)),
         },
         Trigger::Cron => next_cron(&mission.schedule, now_ms).map(Some),
+    }
+}
+
+/// When a mission that was due at `due_ms` is due now that the clock may have been stepped back; never later.
+#[must_use]
+pub fn due_again(mission: &Mission, due_ms: i64, now_ms: i64) -> i64 {
+    match mission.schedule.trigger {
+        Trigger::Once if mission.schedule.at.is_none() => due_ms.min(now_ms),
+        Trigger::Cron => {
+            let last = mission.last_firing.as_ref().and_then(|firing| instant(&firing.at).ok());
+            let last = last.filter(|last| last.saturating_sub(now_ms) <= STEPPED_BACK_MS).unwrap_or(now_ms);
+            next_cron(&mission.schedule, last.max(now_ms)).map_or(due_ms, |next| next.min(due_ms))
+        }
+        Trigger::Once | Trigger::Manual => due_ms,
     }
 }
 

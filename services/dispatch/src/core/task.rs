@@ -122,17 +122,21 @@ impl TaskRow {
             Report::Progress { progress, waypoint, lap } => self.progressed(*progress, *waypoint, *lap, at),
             Report::Complete { laps } => {
                 let from = self.proven.or(self.sent).unwrap_or_default();
-                let mut row = self.ended(TaskStatus::Done, None, at);
+                let mut row = self.said_ended(TaskStatus::Done, None, at);
                 row.task.progress = 100;
                 row.task.lap = row.task.lap.max(from.lap.saturating_add(*laps));
-                // It was sent the rest and its word may be about what it drove before: then it drives again.
-                row.cancel_owed = self.proven.is_some() && self.sent.is_some() && self.proven != self.sent;
                 Some(row)
             }
             Report::Failed { error } => {
-                Some(self.ended(TaskStatus::Failed, Some(shortened(error, ERROR_CHARS)), at))
+                Some(self.said_ended(TaskStatus::Failed, Some(shortened(error, ERROR_CHARS)), at))
             }
         }
+    }
+
+    /// Ended by its rover's word. While a task frame is under way that word may be about what the rover drove
+    /// before, and the frame makes it drive again: then it has to be told.
+    fn said_ended(&self, status: TaskStatus, error: Option<String>, at: &Stamp) -> Self {
+        Self { cancel_owed: self.sent.is_some(), ..self.ended(status, error, at) }
     }
 
     fn progressed(&self, progress: f64, waypoint: i64, lap: u32, at: &Stamp) -> Option<Self> {

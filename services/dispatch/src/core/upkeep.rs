@@ -3,17 +3,17 @@
 //! A rover is looked at whenever its socket, its task or a deadline of either changes. What it is sent follows
 //! from what is committed and what it is known to hold, so that it doesn't matter why they differ.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, mem, sync::Arc, time::Duration};
 
-use kit::machine::Timestamp;
+use kit::machine::{ConnId, Timestamp};
 use uuid::Uuid;
 use wire::dispatch::{TaskStatus, ToRover};
 
 use super::{
-    BATCH_CHANGES, CLOSE_DEAD, Core, Effect,
+    BATCH_CHANGES, CLOSE_DEAD, Core, Effect, Waiting,
     fleet::{Awaited, Holds, Proof},
-    ledger::Change,
-    runs,
+    ledger::{Change, MissionRow},
+    runs, schedule,
     task::{Stamp, TaskRow},
 };
 
@@ -36,23 +36,14 @@ impl Core {
         if self.retry_at.is_some() {
             return self.retry_at;
         }
-        let links = self.fleet.links.iter().filter_map(|(rover, link)| {
-            let held = self.kept.held_by(rover);
-            match (link.conn, link.holds) {
-                (None, _) => held.map(|_| link.gone_since.saturating_add(self.config.rover_lost_after)),
-                (Some(_), Holds::Unknown { until }) => {
-                    let pong = link.awaited.first().map(|awaited| awaited.until);
-                    [pong, held.map(|_| until)].into_iter().flatten().min()
-                }
-                (Some(_), _) => link.awaited.first().map(|awaited| awaited.until),
-            }
-        });
+        let rover = self.fleet.wakes.first().map(|(at, _)| *at);
         let due = self.kept.first_due().map(|(at, _)| {
             let ms = u64::try_from(at.saturating_sub(self.offset_ms)).unwrap_or(0);
             Timestamp::from_millis(ms)
         });
+        let gathered = (!self.queue.is_empty()).then_some(self.gather_until);
         let trim = (!self.kept.tasks.is_empty()).then_some(self.trim_at);
-        links.chain(due).chain(trim).min()
+        [rover, due, gathered, trim].into_iter().flatten().min()
     }
 
     pub(super) fn upkeep(
@@ -62,11 +53,14 @@ impl Core {
         changes: &mut Vec<Change>,
         out: &mut Vec<Effect>,
     ) {
-        self.look_at_deadlines(now, out);
+        self.fleet.wake_due(now);
         while changes.len() < BATCH_CHANGES
             && let Some(rover) = self.fleet.dirty.pop_first()
         {
             self.settle(now, &rover, at, changes, out);
+        }
+        if mem::take(&mut self.clock_moved) {
+            self.look_at_schedules(at, changes);
         }
         while changes.len() < BATCH_CHANGES
             && let Some((due, mission)) = self.draft.first_due().filter(|(due, _)| *due <= at.ms)
@@ -78,25 +72,6 @@ impl Core {
         self.trim(now, at, changes);
     }
 
-    fn look_at_deadlines(&mut self, now: Timestamp, out: &mut Vec<Effect>) {
-        let mut dead = Vec::new();
-        for (rover, link) in &self.fleet.links {
-            if let Some(conn) = link.conn {
-                if link.awaited.first().is_some_and(|awaited| awaited.until <= now) {
-                    dead.push(conn);
-                }
-                if matches!(link.holds, Holds::Unknown { until } if until <= now) {
-                    self.fleet.dirty.insert(rover.clone());
-                }
-            } else if link.gone_since.saturating_add(self.config.rover_lost_after) <= now {
-                self.fleet.dirty.insert(rover.clone());
-            }
-        }
-        for conn in dead {
-            self.end(conn, CLOSE_DEAD, "no pong came after a task", now, out);
-        }
-    }
-
     /// Tells consoles and the rover what they don't know, and proposes what has to be committed before.
     fn settle(
         &mut self,
@@ -106,6 +81,11 @@ impl Core {
         changes: &mut Vec<Change>,
         out: &mut Vec<Effect>,
     ) {
+        let link = self.fleet.links.get(rover);
+        let silent = link.filter(|link| link.awaited.first().is_some_and(|awaited| awaited.until <= now));
+        if let Some(conn) = silent.and_then(|link| link.conn) {
+            self.end(conn, CLOSE_DEAD, "no pong came after a task", now, out);
+        }
         let held = self.kept.held_by(rover).cloned();
         let connected = self.fleet.is_connected(rover);
         self.consoles.tell_rover(rover, connected, held.as_ref().map(|row| row.id()), out);
@@ -120,8 +100,25 @@ impl Core {
         if let Some((row, moved)) = change {
             self.propose(Change::Task { from: row.task.status, row: Arc::new(moved) }, changes);
         } else if !connected && self.kept.held_by(rover).is_none() {
+            self.fleet.wake(rover, None);
             self.fleet.links.remove(rover);
         }
+        self.fleet.wake(rover, self.wake_at(rover));
+    }
+
+    /// When this rover has to be looked at though nothing happens.
+    fn wake_at(&self, rover: &str) -> Option<Timestamp> {
+        let link = self.fleet.links.get(rover)?;
+        let holding = self.kept.held_by(rover).is_some();
+        if link.conn.is_none() {
+            return holding.then(|| link.gone_since.saturating_add(self.config.rover_lost_after));
+        }
+        let pong = link.awaited.first().map(|awaited| awaited.until);
+        let report = match link.holds {
+            Holds::Unknown { until } if holding => Some(until),
+            _ => None,
+        };
+        [pong, report].into_iter().flatten().min()
     }
 
     /// Cancels it hasn't been sent on this socket, and one for the task it says it holds and shouldn't.
@@ -166,6 +163,7 @@ impl Core {
             Holds::This(_) => return None,
             // Without proof that it came, the task is sent again at once.
             Holds::Unknown { until } if now < until && row.sent.is_none() => return None,
+            Holds::Unknown { .. } if reports(&self.queue, conn, row.id()) => return None,
             _ => {}
         }
         let Some(from) = row.to_go() else {
@@ -196,6 +194,21 @@ impl Core {
         })
     }
 
+    /// What was due by a clock that has been stepped back since is due by the new one.
+    fn look_at_schedules(&mut self, at: &Stamp, changes: &mut Vec<Change>) {
+        let later = self.draft.due_after(at.ms);
+        let moved: Vec<_> = later
+            .filter_map(|(due_ms, row)| {
+                let again = schedule::due_again(&row.mission, due_ms, at.ms);
+                let row = MissionRow { due_ms: Some(again), ..row.as_ref().clone() };
+                (again < due_ms).then(|| Change::Mission(Arc::new(row)))
+            })
+            .collect();
+        for change in moved {
+            self.propose(change, changes);
+        }
+    }
+
     fn trim(&mut self, now: Timestamp, at: &Stamp, changes: &mut Vec<Change>) {
         let answers_for = i64::try_from(ANSWERS_FOR.as_millis()).unwrap_or(i64::MAX);
         while changes.len() < BATCH_CHANGES
@@ -223,4 +236,10 @@ impl Core {
             self.propose(Change::TaskGone { id }, changes);
         }
     }
+}
+
+/// Whether a report of this task from this socket waits: then the rover is about to say where it is.
+fn reports(queue: &VecDeque<Waiting>, conn: ConnId, task: Uuid) -> bool {
+    let is_one = |waiting: &Waiting| matches!(waiting, Waiting::Report { conn: from, task: about, .. } if (*from, *about) == (conn, task));
+    queue.iter().any(is_one)
 }

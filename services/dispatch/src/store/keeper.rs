@@ -12,6 +12,7 @@
 use std::{
     any::Any,
     error::Error,
+    mem,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError, channel, sync_channel},
     thread::{self, JoinHandle},
@@ -29,6 +30,9 @@ use crate::core::ledger::Change;
 /// Commits that wait. A machine has one under way; a second can only be one of a machine that hasn't heard yet
 /// that the store is lost. More are a mistake, and are dropped with a line in the log.
 const WAITING: usize = 2;
+
+/// What the store holds is told in parts of about this, bytes; a single change may be larger.
+const PART_BYTES: usize = 1 << 20;
 
 /// How often things are tried, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,8 +163,7 @@ impl Thread {
         let mut found = Some(first);
         loop {
             let Ok(changes) = self.acquire(&mut found) else { return };
-            let Ok(changes) = serde_json::to_string(&changes) else { return };
-            if (self.tell)(StoreEvent::Opened { changes }).is_err() {
+            if self.opened(&changes).is_err() {
                 return;
             }
             let Ok(reason) = self.serve() else { return };
@@ -190,6 +193,25 @@ impl Thread {
             }
             self.wait()?;
         }
+    }
+
+    /// Tells what the store holds, in parts that are not too large to be recorded.
+    fn opened(&mut self, changes: &[Change]) -> Result<(), Gone> {
+        let mut part = String::from("[");
+        for change in changes {
+            // Plain values always can be written.
+            let text = serde_json::to_string(change).unwrap_or_default();
+            if part.len() > 1 && part.len() + text.len() > PART_BYTES {
+                part.push(']');
+                (self.tell)(StoreEvent::Loading { changes: mem::replace(&mut part, "[".to_owned()) })?;
+            }
+            if part.len() > 1 {
+                part.push(',');
+            }
+            part.push_str(&text);
+        }
+        part.push(']');
+        (self.tell)(StoreEvent::Opened { changes: part })
     }
 
     fn lose(&mut self, reason: String) -> Result<(), Gone> {

@@ -10,7 +10,7 @@ use std::{
 };
 
 use dispatch::{
-    core::ledger::Change,
+    core::ledger::{Change, KeptAnswer},
     store::{
         CheckError, CommitError, OpenError, Store, StoreError,
         keeper::{Pace, start},
@@ -20,7 +20,7 @@ use dispatch::{
 use kit::{
     clock::Clock,
     machine::{Input, Machine, Output, StoreEvent, Timestamp},
-    runner::{Keeper, Runner, RunnerLimits, StartParts},
+    runner::{Gone, Keeper, Runner, RunnerLimits, StartParts},
     tap::Tap,
 };
 use tempfile::tempdir;
@@ -39,6 +39,7 @@ struct Scripted {
     checks: Arc<Mutex<VecDeque<CheckError>>>,
     resumes: Arc<Mutex<VecDeque<Result<u64, CheckError>>>>,
     kept: Arc<Mutex<Vec<u64>>>,
+    holds: Vec<Change>,
     no_wait: bool,
 }
 
@@ -48,7 +49,7 @@ fn why() -> StoreError {
 
 impl Store for Scripted {
     fn open(&mut self) -> Result<Vec<Change>, OpenError> {
-        self.opens.lock().unwrap().pop_front().map_or(Ok(Vec::new()), Err)
+        self.opens.lock().unwrap().pop_front().map_or(Ok(self.holds.clone()), Err)
     }
 
     fn commit(&mut self, batch: u64, _changes: &[Change]) -> Result<(), CommitError> {
@@ -101,6 +102,35 @@ fn every_commit_is_told_of_and_the_last_is_finished_before_the_end() {
     let ledger = kept.opened();
     assert!(ledger.answer("key").is_none() && ledger.tasks == world.core.kept().tasks);
     assert_eq!(kept.end(), []);
+}
+
+/// Each part can be recorded, and together they are everything.
+#[test]
+fn a_large_store_is_told_in_parts() {
+    let answer = |n: usize| KeptAnswer {
+        key: format!("key {n}"),
+        request: String::new(),
+        status: 201,
+        body: "x".repeat(400_000),
+        at_ms: 0,
+    };
+    let whole: Vec<Change> = (0..7).map(|n| Change::Answer(answer(n).into())).collect();
+    let store = Scripted { holds: whole.clone(), ..Scripted::default() };
+    let (_link, desk) = start(Box::new(store), QUICK).unwrap();
+    let (tell, told) = channel();
+    let _thread = desk.tell(move |event| tell.send(event).map_err(|_| Gone));
+    let mut parts = Vec::new();
+    loop {
+        let (StoreEvent::Loading { changes } | StoreEvent::Opened { changes }) = told.recv().unwrap() else {
+            panic!("neither loading nor opened");
+        };
+        assert!(changes.len() < 2 << 20, "{} bytes in one part", changes.len());
+        parts.push(serde_json::from_str::<Vec<Change>>(&changes).unwrap());
+        if parts.iter().map(Vec::len).sum::<usize>() == whole.len() {
+            break;
+        }
+    }
+    assert_eq!((parts.len(), parts.concat()), (4, whole));
 }
 
 #[test]
@@ -195,7 +225,7 @@ fn a_commit_from_before_a_loss_is_not_carried_out_after_it() {
         if matches!(event, StoreEvent::Lost { .. }) {
             machine.upgrade().unwrap().lock().unwrap().commit(1, "[]".to_owned());
         }
-        tell.send(event).map_err(|_| kit::runner::Gone)
+        tell.send(event).map_err(|_| Gone)
     });
     let next = || heard.recv_timeout(Duration::from_secs(20)).unwrap();
     assert!(matches!(next(), StoreEvent::Opened { .. }));

@@ -124,6 +124,12 @@ impl World {
         zone["id"].as_str().unwrap().parse().unwrap()
     }
 
+    /// Asks for a zone and doesn't wait for the answer.
+    pub fn zone_later(&mut self) {
+        let new = r#"{"name":"Later"}"#;
+        self.ask(Write::NewZone(serde_json::from_str(new).unwrap()));
+    }
+
     pub fn mission(&mut self, zone_id: Uuid, rover: Option<&str>, schedule: Schedule) -> Uuid {
         let (name, rover_id) = ("Round".to_owned(), rover.map(str::to_owned));
         let new = NewMission { name, zone_id, rover_id, schedule, enabled: true };
@@ -156,7 +162,11 @@ impl World {
                 Change::Mission(row) => {
                     if let Some(firing) = &row.mission.last_firing {
                         let last = self.firings.insert(row.mission.id, firing.at.clone());
-                        assert!(last.is_none_or(|last| last <= firing.at), "a firing is not repeated");
+                        let ms = |at: &str| at.parse::<jiff::Timestamp>().unwrap().as_millisecond();
+                        // Fired by a clock that was wrong by an hour, it counts for nothing. The cron
+                        // expressions here come true every few minutes.
+                        let again = last.map(|last| ms(&last) - ms(&firing.at)).filter(|ms| *ms > 0);
+                        assert!(again.is_none_or(|ms| ms > 3_400_000), "a firing is not repeated");
                         assert!(firing.outcome != FiringOutcome::Started || !row.mission.id.is_nil());
                     }
                 }

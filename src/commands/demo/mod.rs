@@ -1,4 +1,9 @@
-//! `depot demo`: brings the depot up on a made-up receiver, records, and replays what it recorded.
+//! `depot demo`: brings the depot up on a made-up receiver and with simulated rovers, records, and replays what
+//! it recorded.
+
+mod fleet;
+mod http;
+mod rover;
 
 use std::io::ErrorKind;
 use std::process::ExitCode;
@@ -30,7 +35,10 @@ pub fn run(args: Demo) -> Result<ExitCode, Error> {
         }
     }
     settings.record = Some(file.clone());
-    let code = block_on(up::run(settings, &Service::ALL, args.for_))?;
+    let (rovers, seed) = (usize::from(args.rovers), settings.seed);
+    let guests: up::Guests =
+        Box::new(move |addresses, clock, stop| Box::pin(fleet::run(rovers, addresses, clock, seed, stop)));
+    let code = block_on(up::run_with(settings, &Service::ALL, args.for_, Some(guests)))?;
     if code != ExitCode::SUCCESS {
         return Ok(code);
     }

@@ -1,0 +1,8 @@
+//! dispatch as rovers, consoles and operators meet it: a real process, real sockets.
+
+mod contract;
+mod ending;
+mod killed;
+mod peers;
+mod postgres;
+mod serving;

@@ -97,7 +97,7 @@ impl<'f> Shell<'f> {
             traces: Vec::new(),
             now: life.start_at,
             requests: 0,
-            kept: Vec::new(),
+            kept: life.kept.clone(),
             committing: None,
             pongs: Vec::new(),
             failing: 0,
@@ -175,10 +175,8 @@ impl<'f> Shell<'f> {
                 let id = self.requests;
                 self.feed(Input::Http { id, method, path, query, body, idempotency_key });
             }
-            Input::Store { event: StoreEvent::Opened { changes } } => {
-                if self.kept.is_empty() {
-                    self.keep(&changes);
-                }
+            // With what was kept since, too.
+            Input::Store { event: StoreEvent::Opened { .. } } => {
                 // What was under way when it was opened again has no fate.
                 self.committing = None;
                 self.open_store();
@@ -232,8 +230,11 @@ impl<'f> Shell<'f> {
     }
 
     fn open_store(&mut self) {
-        let changes = Value::from(self.kept.clone()).to_string();
-        self.feed(Input::Store { event: StoreEvent::Opened { changes } });
+        let (first, last) = self.kept.split_at(self.kept.len() / 2);
+        let changes = |part: &[Value]| Value::from(part.to_vec()).to_string();
+        let (first, last) = (changes(first), changes(last));
+        self.feed(Input::Store { event: StoreEvent::Loading { changes: first } });
+        self.feed(Input::Store { event: StoreEvent::Opened { changes: last } });
     }
 
     fn keep(&mut self, changes: &str) {

@@ -16,6 +16,8 @@ pub struct Kept {
     /// Every zone, mission and task as it ever was committed.
     ever: BTreeSet<String>,
     under_way: Option<(u64, Vec<Change>)>,
+    /// Told, and not yet opened.
+    loading: Vec<Change>,
 }
 
 impl Kept {
@@ -35,9 +37,15 @@ impl Kept {
     /// The machine is told of one.
     pub fn told(&mut self, event: &StoreEvent) -> Verdict {
         match event {
+            StoreEvent::Loading { changes } => {
+                self.loading.extend(read(changes)?);
+                Ok(())
+            }
             StoreEvent::Opened { changes } => {
+                let mut all = std::mem::take(&mut self.loading);
+                all.extend(read(changes)?);
                 *self = Self::default();
-                read(changes)?.iter().try_for_each(|change| self.keep(change))
+                all.iter().try_for_each(|change| self.keep(change))
             }
             StoreEvent::Committed { batch, error } => {
                 let changes = self.under_way.take_if(|(under_way, _)| under_way == batch);
@@ -47,7 +55,7 @@ impl Kept {
                 }
             }
             StoreEvent::Lost { .. } => {
-                self.under_way = None;
+                (self.under_way, self.loading) = (None, Vec::new());
                 Ok(())
             }
             StoreEvent::Away { .. } | StoreEvent::Back => Ok(()),

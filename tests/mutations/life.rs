@@ -3,6 +3,7 @@
 use kit::machine::{Input, StoreEvent, Timestamp};
 use kit::tap::{Body, Start};
 use replay::session::Session;
+use serde_json::Value;
 
 /// RFC 6455 section 7.4.1: going away. The service stopped, and wouldn't have if the session had gone on.
 const GOING_AWAY: u16 = 1001;
@@ -13,6 +14,8 @@ pub struct Life {
     pub service: String,
     pub start: Start,
     pub start_at: Timestamp,
+    /// What the store held when it was opened; the step that opens it holds nothing.
+    pub kept: Vec<Value>,
     pub steps: Vec<Step>,
 }
 
@@ -44,13 +47,23 @@ pub fn lives(session: &Session) -> Vec<Life> {
     let mut lives: Vec<Life> = Vec::new();
     for event in session.events().expect("it was opened before").map(|event| event.expect("undamaged")) {
         let life = lives.iter_mut().rev().find(|life| *life.service == *event.service);
+        let event_at = event.at;
         match (event.body, life) {
             (Body::Start(start), _) => lives.push(Life {
                 service: event.service.to_string(),
                 start,
                 start_at: event.at,
+                kept: Vec::new(),
                 steps: Vec::new(),
             }),
+            (Body::In(Input::Store { event: StoreEvent::Loading { changes } }), Some(life)) => {
+                life.kept.extend(read(&changes));
+            }
+            (Body::In(Input::Store { event: StoreEvent::Opened { changes } }), Some(life)) => {
+                life.kept.extend(read(&changes));
+                let event = StoreEvent::Opened { changes: "[]".to_owned() };
+                life.steps.push(Step { at: event_at, act: Act::Input(Input::Store { event }) });
+            }
             (Body::In(input), Some(life)) if comes_from_outside(&input) => {
                 life.steps.push(Step { at: event.at, act: Act::Input(input) });
             }
@@ -58,6 +71,10 @@ pub fn lives(session: &Session) -> Vec<Life> {
         }
     }
     lives
+}
+
+fn read(changes: &str) -> Vec<Value> {
+    serde_json::from_str(changes).expect("the store's word is a JSON array")
 }
 
 fn comes_from_outside(input: &Input) -> bool {

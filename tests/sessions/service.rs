@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kit::machine::{ConnId, Machine, Output};
+use kit::machine::{ConnId, Machine, Output, StoreEvent};
 use kit::tap::Start;
 use replay::machines;
 use serde_json::{Value, json};
@@ -76,9 +76,15 @@ impl Service {
         self.kept.extend(changes);
     }
 
-    /// What the store holds; none if the service has no store.
-    pub fn kept(&self) -> Option<String> {
-        (self.name == dispatch::SERVICE).then(|| Value::from(self.kept.clone()).to_string())
+    /// What the store tells when it is opened, in two parts if it holds anything; nothing if the service has no store.
+    pub fn opening(&self) -> Vec<StoreEvent> {
+        if self.name != dispatch::SERVICE {
+            return Vec::new();
+        }
+        let (first, last) = self.kept.split_at(self.kept.len() / 2);
+        let changes = |part: &[Value]| Value::from(part.to_vec()).to_string();
+        let loading = (!first.is_empty()).then(|| StoreEvent::Loading { changes: changes(first) });
+        loading.into_iter().chain([StoreEvent::Opened { changes: changes(last) }]).collect()
     }
 
     /// Delivers an output to whom it is for.

@@ -133,8 +133,8 @@ impl Stage {
     pub fn boot(&mut self, name: &'static str) {
         let start = self.service(name).boot();
         self.record(name, Body::Start(start));
-        if let Some(changes) = self.service(name).kept() {
-            self.feed(name, Input::Store { event: StoreEvent::Opened { changes } });
+        for event in self.service(name).opening() {
+            self.feed(name, Input::Store { event });
         }
     }
 

@@ -27,6 +27,7 @@ pub fn told(body: &Body) -> Option<String> {
             }
             .to_owned(),
             Input::Store { event } => match event {
+                StoreEvent::Loading { .. } => "loading",
                 StoreEvent::Opened { .. } => "opened",
                 StoreEvent::Committed { error: None, .. } => "committed",
                 StoreEvent::Committed { error: Some(_), .. } => "failed",
@@ -68,7 +69,9 @@ pub fn anomaly(body: &Body) -> Option<String> {
             StoreEvent::Away { reason } => format!("the store is away: {reason}"),
             StoreEvent::Lost { reason } => format!("the store is lost: {reason}"),
             StoreEvent::Back => "the store is back".to_owned(),
-            StoreEvent::Opened { .. } | StoreEvent::Committed { .. } => return None,
+            StoreEvent::Loading { .. } | StoreEvent::Opened { .. } | StoreEvent::Committed { .. } => {
+                return None;
+            }
         },
         Body::Out(Output::Http { id, status, body, .. }) if *status >= FIRST_ERROR_STATUS => {
             format!("request {id} is answered {status}: {}", crate::diff::short(body))

@@ -23,6 +23,8 @@ mod end_state;
 mod lines;
 mod meaning;
 mod names;
+#[cfg(test)]
+mod tests;
 
 #[doc(hidden)]
 pub use insta;

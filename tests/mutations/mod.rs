@@ -36,9 +36,14 @@ const INPUTS: usize = 6_000;
 const CASES: std::ops::RangeInclusive<usize> = 3..=64;
 /// What a search for fewer mutations may take, in tries and milliseconds.
 const MAX_SHRINKS: u32 = 1_000;
-const MAX_SHRINK_MS: u32 = 2_000;
+const MAX_SHRINK_MS: u32 = 1_000;
 /// What a search for a smaller session may take.
 const SHRINK_BUDGET: Duration = Duration::from_secs(3);
+/// From base and rover receivers, RTCM, UBX and NMEA.
+const CAPTURES: [&str; 3] =
+    ["gpsd/ublox-zed-f9p-rtk.log", "gpsd/ublox-zed-f9t-rtcm3.log", "pygnssutils/pygpsdata-rtcm3.log"];
+/// So much of each.
+const CAPTURE_BYTES: usize = 12_000;
 /// A wrong machine shows early.
 const WRONG_STEPS: usize = 300;
 
@@ -76,6 +81,21 @@ fn discovery_holds_under_mutation() {
 #[test]
 fn dispatch_holds_under_mutation() {
     mutated(dispatch::SERVICE);
+}
+
+/// What real receivers said, on a line of 115,200 baud, with a console that listens.
+#[test]
+fn gps_status_holds_under_mutation_of_captures() {
+    for name in CAPTURES {
+        let Some(path) = crate::support::capture(name) else { return };
+        let mut bytes = std::fs::read(path).expect("it can be read");
+        bytes.truncate(CAPTURE_BYTES);
+        let life = life::of_capture(&bytes);
+        let name = format!("capture-{}", name.replace(['/', '.'], "-"));
+        if let Err(failure) = check(&name, &life, &machines::build, true) {
+            panic!("{failure}");
+        }
+    }
 }
 
 /// Sessions as they are, before anything is mutated; else every mutation would fail for the wrong reason.

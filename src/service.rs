@@ -17,6 +17,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
@@ -112,7 +113,7 @@ impl Shared<'_> {
             Service::Dispatch => dispatch::codec::CONSOLES,
         };
         info!(http = %format!("http://{address}"), consoles = %format!("ws://{address}{consoles}"), "{} listens", service.name());
-        Ok(Running { service, address, handle, runner, server, store })
+        Ok(Running { service, address, handle, runner, server, store, deadline: self.deadline() })
     }
 
     fn start_machine(&self, service: Service) -> Result<Machine, Error> {
@@ -191,6 +192,7 @@ pub struct Running {
     runner: JoinHandle<Value>,
     server: JoinHandle<()>,
     store: Option<thread::JoinHandle<()>>,
+    deadline: Duration,
 }
 
 impl Running {
@@ -206,8 +208,9 @@ impl Running {
         served.map_err(failed)?;
         let state = state.map_err(failed)?;
         if let Some(store) = self.store {
-            // What was handed over is finished; a store that panicked has nothing left to finish.
-            let _ = tokio::task::block_in_place(|| store.join());
+            // What was handed over is finished, unless the database hangs: then nobody was told that it was kept.
+            let joined = tokio::task::spawn_blocking(move || store.join());
+            let _ = timeout(self.deadline, joined).await;
         }
         let text = match self.service {
             Service::GpsStatus => serde_json::from_value(state).map(|status| closing::status(&status)),

@@ -28,8 +28,11 @@ fn assignment(setting: &Setting) -> String {
     }
 }
 
-/// A URL's `user:password@`.
+/// A URL's `user:password@`, or a parameter of it.
 fn has_password(value: &str) -> bool {
+    if value.to_ascii_lowercase().contains("password=") {
+        return true;
+    }
     let authority = value.split_once("://").and_then(|(_, rest)| rest.split('/').next());
     authority.and_then(|authority| authority.rsplit_once('@')).is_some_and(|(user, _)| user.contains(':'))
 }

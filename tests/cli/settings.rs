@@ -106,3 +106,17 @@ fn what_is_printed_is_a_configuration() {
         |text: &str| text.lines().map(|l| l.split("  #").next().map(str::to_owned)).collect::<Vec<_>>();
     assert_eq!(values(&out), values(&again));
 }
+
+#[test]
+fn a_password_is_not_printed() {
+    for url in [
+        "postgres://depot:sEcReT@db.local/depot",
+        "postgresql:///depot?host=/run/postgresql&user=depot&password=sEcReT",
+    ] {
+        let (code, out, err) = config("", |command| {
+            command.args(["--database", url]);
+        });
+        assert_eq!((code, out.contains("sEcReT"), err.as_str()), (Some(0), false, ""), "{out}");
+        assert!(out.contains("# database holds a password and is not shown"), "{out}");
+    }
+}

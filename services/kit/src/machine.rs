@@ -32,6 +32,12 @@ pub trait Machine: Send {
     /// Called at or after [`next_timeout`](Self::next_timeout); also harmless earlier.
     fn handle_timeout(&mut self, now: Timestamp, out: &mut Vec<Output>);
 
+    /// Whether it has taken in what isn't carried out yet and waits for its store: a service that stops waits for
+    /// that, for a bounded time.
+    fn is_busy(&self) -> bool {
+        false
+    }
+
     /// The whole state as consoles would be told it; written at the start and end of a recording.
     fn state(&self) -> serde_json::Value;
 }

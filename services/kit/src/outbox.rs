@@ -37,13 +37,14 @@ pub struct OutFrame {
 pub struct OutboxLimits {
     /// Frames.
     pub frames: usize,
-    /// Bytes of text. A frame larger than this still goes through when nothing else waits.
+    /// Bytes of text, most of it shared with other outboxes. A frame larger than this still goes through when
+    /// nothing else waits.
     pub bytes: usize,
 }
 
 impl Default for OutboxLimits {
     fn default() -> Self {
-        Self { frames: 1024, bytes: 1 << 20 }
+        Self { frames: 1024, bytes: 8 << 20 }
     }
 }
 

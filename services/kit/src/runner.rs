@@ -195,10 +195,10 @@ impl Actor {
         }
     }
 
-    /// The sessions have ended, and whoever asked has an answer or has left.
+    /// The sessions have ended, whoever asked has an answer or has left, and what was taken in is kept.
     fn owes_nobody(&mut self) -> bool {
         self.waiting.retain(|_, reply| !reply.is_closed());
-        self.conns.is_empty() && self.waiting.is_empty()
+        self.conns.is_empty() && self.waiting.is_empty() && !self.machine.is_busy()
     }
 
     fn wake_at(&self) -> Timestamp {

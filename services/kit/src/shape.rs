@@ -86,24 +86,37 @@ pub fn explain(what: &str, text: &str, shape: &Shape, error: &serde_json::Error)
         return format!("The {what} is nested deeper than {MAX_DEPTH} levels.");
     }
     match serde_json::from_str::<Value>(text) {
+        Err(_) if text.trim().is_empty() => format!("The {what} is empty; JSON belongs there."),
         Err(error) => match error.classify() {
-            Category::Eof => format!("The {what} is cut off: {error}."),
-            _ => format!("The {what} can't be read as JSON: {error}."),
+            Category::Eof => format!("The {what} is cut off: the JSON doesn't end."),
+            _ => {
+                let (line, column) = (error.line(), error.column());
+                format!("The {what} isn't JSON that can be read, from line {line} column {column} on.")
+            }
         },
-        Ok(value) => wrong(&value, shape, "").map_or_else(
-            || format!("The {what} isn't understood: {error}."),
-            |Wrong { path, fault }| match (path.as_str(), fault) {
-                ("", Fault::Missing) => format!("The {what} is missing."),
-                ("", Fault::Other { expected, found }) => {
-                    format!("The {what} must be {expected}, not {found}.")
-                }
-                (path, Fault::Missing) => format!("The field {path} is missing."),
-                (path, Fault::Other { expected, found }) => {
-                    format!("The field {path} must be {expected}, not {found}.")
-                }
-            },
-        ),
+        Ok(value) => told(what, &value, shape).unwrap_or_else(|| {
+            let (line, column) = (error.line(), error.column());
+            format!("The {what} isn't understood at line {line} column {column}: is a field there twice?")
+        }),
     }
+}
+
+/// The same of a text that serde took for what it should be: it also takes lists for objects. None if it fits.
+#[must_use]
+pub fn misfit(what: &str, text: &str, shape: &Shape) -> Option<String> {
+    told(what, &serde_json::from_str(text).ok()?, shape)
+}
+
+fn told(what: &str, value: &Value, shape: &Shape) -> Option<String> {
+    let Wrong { path, fault } = wrong(value, shape, "")?;
+    Some(match (path.as_str(), fault) {
+        ("", Fault::Missing) => format!("The {what} is missing."),
+        ("", Fault::Other { expected, found }) => format!("The {what} must be {expected}, not {found}."),
+        (path, Fault::Missing) => format!("The field {path} is missing."),
+        (path, Fault::Other { expected, found }) => {
+            format!("The field {path} must be {expected}, not {found}.")
+        }
+    })
 }
 
 /// What kind of value this is, for a sentence.
@@ -179,6 +192,7 @@ fn expected(shape: &Shape) -> String {
     match shape {
         Shape::Text => "a text".to_owned(),
         Shape::Number => "a number".to_owned(),
+        Shape::Whole { min: i64::MIN, .. } => "a whole number".to_owned(),
         Shape::Whole { min, max } => format!("a whole number from {min} to {max}"),
         Shape::Flag => "true or false".to_owned(),
         Shape::Uuid => "an id (a UUID)".to_owned(),
@@ -231,6 +245,7 @@ mod tests {
             r#"{"name":"n","lap":12345678901234567890}"#,
             r#"{"name":"n","lap":123456789012345678901234567890}"#,
             r#"{"name":"n","step":-6}"#,
+            r#"{"name":"n","name":"m"}"#,
             r#"{"name":"n","on":"yes"}"#,
             r#"{"name":"n","id":"7"}"#,
             r#"{"name":"n","points":{"x":1}}"#,
@@ -239,9 +254,9 @@ mod tests {
             r#"{"name":"n","step":12345678901234567890,"lap":null,"more":[[]]}"#,
             deep.as_str(),
         ];
-        insta::assert_snapshot!(bodies.map(told).join("\n"), @r#"The body is cut off: EOF while parsing a value at line 1 column 0.
-The body is cut off: EOF while parsing a value at line 1 column 8.
-The body can't be read as JSON: expected value at line 1 column 1.
+        insta::assert_snapshot!(bodies.map(told).join("\n"), @r#"The body is empty; JSON belongs there.
+The body is cut off: the JSON doesn't end.
+The body isn't JSON that can be read, from line 1 column 1 on.
 The body must be an object, not a list.
 The field name is missing.
 The field name must be a text, not null.
@@ -254,12 +269,13 @@ The field lap must be a whole number from 0 to 9, not another number.
 The field lap must be a whole number from 0 to 9, not another number.
 The field lap must be a whole number from 0 to 9, not another number.
 The field step must be a whole number from -5 to 18446744073709551615, not another number.
+The body isn't understood at line 1 column 1: is a field there twice?
 The field on must be true or false, not a text.
 The field id must be an id (a UUID), not another text.
 The field points must be a list, not an object.
 The field points[1].x must be a number, not a text.
 The field points[1].x is missing.
-The body isn't understood: expected value at line 1 column 1.
+The body isn't understood at line 1 column 1: is a field there twice?
 The body is nested deeper than 64 levels."#);
     }
 

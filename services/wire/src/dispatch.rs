@@ -456,8 +456,8 @@ pub enum ToConsole {
         /// The mission.
         mission_id: Uuid,
     },
-    /// Ends the whole state that a console is given on connecting or after lagging: what was told before and
-    /// not since is gone. An addition.
+    /// Ends the whole state that a console is given on connecting or after lagging: of rovers and open tasks, what
+    /// was told before and not since is gone. Zones and missions are asked for over HTTP. An addition.
     Snapshot {
         /// Of the service's run: sequence numbers of different epochs don't compare.
         epoch: u64,

@@ -1,7 +1,7 @@
 //! HTTP requests and their answers.
 
 use kit::machine::Timestamp;
-use wire::discovery::{Accepted, Health, Refused};
+use wire::discovery::{Accepted, Health, Heartbeat, Refused};
 
 use super::{Codec, body, json};
 
@@ -43,7 +43,10 @@ impl Codec {
     fn heartbeat(&mut self, now: Timestamp, id: &str, text: &str) -> (u16, String) {
         match body::heartbeat(text) {
             Ok(state) if self.core.heartbeat(now, id, &state) => accepted(),
-            Err(error) if self.core.rover(id).is_some() => refused(400, &error.to_string()),
+            // What it says can't be used, but it lives.
+            Err(error) if self.core.heartbeat(now, id, &Heartbeat::default()) => {
+                refused(400, &error.to_string())
+            }
             // Whatever it said: registering again is what it must do.
             _ => refused(404, UNKNOWN),
         }

@@ -74,7 +74,8 @@ pub fn read<B: Body>(text: &str) -> Result<B, String> {
     if shape::is_too_deep(text) {
         return Err(format!("The body is nested deeper than {} levels.", shape::MAX_DEPTH));
     }
-    serde_json::from_str(text).map_err(|error| shape::explain("body", text, B::SHAPE, &error))
+    let body = serde_json::from_str(text).map_err(|error| shape::explain("body", text, B::SHAPE, &error))?;
+    shape::misfit("body", text, B::SHAPE).map_or(Ok(body), Err)
 }
 
 /// Reads what a rover says.

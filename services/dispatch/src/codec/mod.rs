@@ -122,6 +122,11 @@ impl Machine for Codec {
         self.tell(now, Command::Wake, out);
     }
 
+    /// A rover's last report may be among them, and it is never made again.
+    fn is_busy(&self) -> bool {
+        self.store.is_ok() && self.core.as_ref().is_some_and(Core::is_busy)
+    }
+
     /// Open tasks and connected rovers as consoles know them; of the rest, which may be a hundred thousand tasks,
     /// how many there are and the digest of all.
     fn state(&self) -> Value {

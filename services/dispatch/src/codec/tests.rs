@@ -290,14 +290,14 @@ PATCH /zones  -> 405 Only GET or POST is answered here.
 POST /tasks  -> 405 Only GET is answered here.
 GET /tasks/NOBODY/cancel  -> 405 Only POST is answered here.
 GET /  -> 404 There is nothing at this address.
-POST /zones  -> 400 The body is cut off: EOF while parsing a value at line 1 column 0.
+POST /zones  -> 400 The body is empty; JSON belongs there.
 POST /zones [] -> 400 The body must be an object, not a list.
 POST /zones {"waypoints":[]} -> 400 The field name is missing.
 POST /zones {"name":""} -> 400 The name must have 1 to 200 characters; it has 0.
 POST /zones {"name":"a\u0000b"} -> 400 The name may not contain control characters.
 POST /zones {"name":"n","zoneType":"circle"} -> 400 The field zoneType must be "route", "polygon" or "point", not another text.
 POST /zones {"name":"n","waypoints":[{"x":1,"y":2},{"x":1}]} -> 400 The field waypoints[1].y is missing.
-POST /zones {"name":"n","waypoints":[{"x":1e999,"y":2}]} -> 400 The body can't be read as JSON: number out of range at line 1 column 35.
+POST /zones {"name":"n","waypoints":[{"x":1e999,"y":2}]} -> 400 The body isn't JSON that can be read, from line 1 column 35 on.
 POST /zones {"name":"n","more":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[ -> 400 The body is nested deeper than 64 levels.
 POST /zones {"name":"n","waypoints":[{"x":1,"y":2},{"x":1,"y":2},{"x":1, -> 400 A zone may have at most 10000 waypoints; this one has 10001.
 POST /missions {"name":"n"} -> 400 The field zoneId is missing.
@@ -343,7 +343,7 @@ fn what_a_rover_says_wrong_is_told_and_the_socket_stays() {
     }
     let unregistered = texts(&bench.say(2, &format!(r#"{{"type":"complete","task_id":"{id}"}}"#)));
     told.push(unregistered[0]["message"].as_str().unwrap().to_owned());
-    insta::assert_snapshot!(told.join("\n"), @r#"The frame can't be read as JSON: expected value at line 1 column 1.
+    insta::assert_snapshot!(told.join("\n"), @r#"The frame isn't JSON that can be read, from line 1 column 1 on.
 The frame must be an object, not a list.
 The field type must be "register", "progress", "complete" or "failed", not another text.
 The field rover_id is missing.
@@ -501,4 +501,52 @@ fn a_rover_that_takes_too_little_registers_again() {
     // Never proven to have come, so it is sent again at once.
     let sent = texts(&out).into_iter().find(|text| text["type"] == "task").unwrap();
     assert_eq!(sent["task_id"], task["id"]);
+}
+
+#[test]
+fn an_older_console_writes_back_what_it_knows() {
+    let mut bench = Bench::open();
+    let zone = bench.get("POST", "/zones", &json!({ "name": "Yard", "waypoints": [{ "x": 0, "y": 0 }] }));
+    let schedule = json!({ "trigger": "once", "at": "2027-01-01T06:00:00Z", "loop": false });
+    let new = json!({ "name": "Later", "zoneId": zone["id"], "schedule": schedule });
+    let made = bench.get("POST", "/missions", &new);
+    let known = json!({
+        "name": "Later", "zoneId": zone["id"], "roverId": "", "enabled": true,
+        "schedule": { "trigger": "once", "cron": "", "loop": false }
+    });
+    let path = format!("/missions/{}", made["id"].as_str().unwrap());
+    let edited = bench.get("PUT", &path, &known);
+    assert_eq!((&edited["schedule"]["at"], &edited["roverId"]), (&schedule["at"], &Value::Null));
+    assert_eq!(bench.get("GET", "/tasks", &Value::Null), json!([]), "it isn't 2027");
+}
+
+#[test]
+fn a_list_and_a_commit_end_before_they_are_huge() {
+    let mut bench = Bench::open();
+    let waypoints = vec![json!({ "x": 1234.5, "y": 2345.5, "theta": 1.5 }); 10_000];
+    let zone = json!({ "name": "Large", "waypoints": waypoints }).to_string();
+    bench.store = None;
+    // One is under way, the others wait for it.
+    for _ in 0..30 {
+        assert!(bench.ask("POST", "/zones", "", &zone, None).is_none());
+    }
+    for batch in 1..=9 {
+        let out = bench.store(StoreEvent::Committed { batch, error: None });
+        let told = out.iter().filter(|output| matches!(output, Output::Publish { .. })).count();
+        assert!(told <= 4, "{told} large zones at once");
+    }
+    assert!(!bench.machine.is_busy());
+    let whole = bench.ask("GET", "/zones", "", "", None).unwrap();
+    assert!(whole.body.len() < 10 << 20 && whole.link.is_some());
+    let zones: Vec<Value> = serde_json::from_str(&whole.body).unwrap();
+    assert!((10..30).contains(&zones.len()));
+}
+
+/// A list is no object, though serde would fill the fields in order.
+#[test]
+fn a_list_is_no_zone() {
+    let mut bench = Bench::open();
+    for body in [r#"["by list"]"#, r#"{"name":"n","waypoints":[[1,2]]}"#] {
+        assert_eq!(bench.http("POST", "/zones", body).0, 400, "{body}");
+    }
 }

@@ -13,6 +13,8 @@ use super::{Effect, ledger::Ledger};
 
 /// Changes that a console can catch up on with `?since=`; one that is further behind is given the whole state.
 pub const RING: usize = 4096;
+/// Bytes of them that are kept; beyond it the oldest are forgotten.
+pub const RING_BYTES: usize = 32 << 20;
 /// Sequence numbers between one millisecond's epoch and the next: a number of an earlier run is always below
 /// those of a later one, so that it can't be taken for one of them.
 const SEQ_PER_MS: u64 = 1_000;
@@ -24,6 +26,7 @@ pub struct Consoles {
     seq: u64,
     /// What was told last, oldest first, the last being `seq`.
     ring: VecDeque<(Key, Arc<str>)>,
+    ring_bytes: usize,
     /// As consoles know them: connected, and with what task.
     rovers: BTreeMap<String, Option<Uuid>>,
 }
@@ -32,7 +35,13 @@ impl Consoles {
     /// A sequence that starts at this Unix time, milliseconds.
     #[must_use]
     pub const fn new(epoch: u64) -> Self {
-        Self { epoch, seq: epoch.saturating_mul(SEQ_PER_MS), ring: VecDeque::new(), rovers: BTreeMap::new() }
+        Self {
+            epoch,
+            seq: epoch.saturating_mul(SEQ_PER_MS),
+            ring: VecDeque::new(),
+            ring_bytes: 0,
+            rovers: BTreeMap::new(),
+        }
     }
 
     /// A change that has been committed, or a fact.
@@ -40,10 +49,12 @@ impl Consoles {
         self.seq = self.seq.saturating_add(1);
         let key = key(&message);
         let text = frame(message, self.seq);
-        if self.ring.len() == RING {
-            self.ring.pop_front();
-        }
+        self.ring_bytes = self.ring_bytes.saturating_add(text.len());
         self.ring.push_back((key, Arc::clone(&text)));
+        while self.ring.len() > RING || self.ring_bytes > RING_BYTES {
+            let Some((_, oldest)) = self.ring.pop_front() else { break };
+            self.ring_bytes = self.ring_bytes.saturating_sub(oldest.len());
+        }
         out.push(Effect::Publish { text, key });
     }
 

@@ -95,6 +95,26 @@ fn without_route<S: Serializer>(row: &Arc<TaskRow>, serializer: S) -> Result<S::
     TaskRow { route: Arc::default(), ..row.as_ref().clone() }.serialize(serializer)
 }
 
+impl Change {
+    /// Waypoints and corners in it that are told or kept.
+    #[must_use]
+    pub fn points(&self) -> usize {
+        match self {
+            Self::Zone(row) => row.points(),
+            Self::NewTask(row) => row.route.waypoints.len(),
+            _ => 0,
+        }
+    }
+}
+
+impl ZoneRow {
+    /// Waypoints and corners.
+    #[must_use]
+    pub fn points(&self) -> usize {
+        self.zone.waypoints.len().saturating_add(self.zone.polygon.as_ref().map_or(0, Vec::len))
+    }
+}
+
 /// Rows by number (oldest first) and by id.
 #[derive(Clone, Debug)]
 pub struct Table<R> {
@@ -168,7 +188,11 @@ pub struct Ledger {
     pub missions: Table<MissionRow>,
     /// Open tasks, and ended ones until they are forgotten.
     pub tasks: Table<TaskRow>,
+    /// Waypoints and corners of all zones.
+    points: usize,
     answers: BTreeMap<String, Arc<KeptAnswer>>,
+    /// Of their bodies.
+    answers_bytes: usize,
     answers_by_age: BTreeSet<(i64, String)>,
     due: BTreeSet<(i64, Uuid)>,
     open: BTreeSet<u64>,
@@ -190,8 +214,8 @@ impl Ledger {
     /// Takes one change.
     pub fn apply(&mut self, change: &Change) {
         match change {
-            Change::Zone(row) => self.zones.put(row.no, row.zone.id, row),
-            Change::ZoneGone { id } => drop(self.zones.remove(*id)),
+            Change::Zone(row) => self.put_zone(row.zone.id, Some(row)),
+            Change::ZoneGone { id } => self.put_zone(*id, None),
             Change::Mission(row) => self.put_mission(row.mission.id, Some(row)),
             Change::MissionGone { id } => self.put_mission(*id, None),
             Change::NewTask(row) | Change::Task { row, .. } => self.put_task(row.id(), Some(row)),
@@ -204,8 +228,8 @@ impl Ledger {
     /// Undoes a change: what it touched is again as in `before`.
     pub fn revert(&mut self, change: &Change, before: &Self) {
         match change {
-            Change::Zone(row) => self.revert_zone(row.zone.id, before),
-            Change::ZoneGone { id } => self.revert_zone(*id, before),
+            Change::Zone(row) => self.put_zone(row.zone.id, before.zones.get(row.zone.id)),
+            Change::ZoneGone { id } => self.put_zone(*id, before.zones.get(*id)),
             Change::Mission(row) => self.put_mission(row.mission.id, before.missions.get(row.mission.id)),
             Change::MissionGone { id } => self.put_mission(*id, before.missions.get(*id)),
             Change::NewTask(row) | Change::Task { row, .. } => {
@@ -268,6 +292,18 @@ impl Ledger {
         later.filter_map(|(at, id)| Some((*at, self.missions.get(*id)?)))
     }
 
+    /// Waypoints and corners of all zones.
+    #[must_use]
+    pub const fn points(&self) -> usize {
+        self.points
+    }
+
+    /// Bytes of the bodies of all kept answers.
+    #[must_use]
+    pub const fn answers_bytes(&self) -> usize {
+        self.answers_bytes
+    }
+
     /// A kept answer.
     #[must_use]
     pub fn answer(&self, key: &str) -> Option<&Arc<KeptAnswer>> {
@@ -280,10 +316,13 @@ impl Ledger {
         self.answers_by_age.first().map(|(at, key)| (*at, key.as_str(), self.answers.len()))
     }
 
-    fn revert_zone(&mut self, id: Uuid, before: &Self) {
-        match before.zones.get(id) {
-            Some(row) => self.zones.put(row.no, id, row),
-            None => drop(self.zones.remove(id)),
+    fn put_zone(&mut self, id: Uuid, row: Option<&Arc<ZoneRow>>) {
+        if let Some(old) = self.zones.remove(id) {
+            self.points = self.points.saturating_sub(old.points());
+        }
+        if let Some(row) = row {
+            self.points = self.points.saturating_add(row.points());
+            self.zones.put(row.no, id, row);
         }
     }
 
@@ -328,9 +367,11 @@ impl Ledger {
 
     fn put_answer(&mut self, key: &str, answer: Option<&Arc<KeptAnswer>>) {
         if let Some(old) = self.answers.remove(key) {
+            self.answers_bytes = self.answers_bytes.saturating_sub(old.body.len());
             self.answers_by_age.remove(&(old.at_ms, old.key.clone()));
         }
         if let Some(answer) = answer {
+            self.answers_bytes = self.answers_bytes.saturating_add(answer.body.len());
             self.answers_by_age.insert((answer.at_ms, answer.key.clone()));
             self.answers.insert(answer.key.clone(), Arc::clone(answer));
         }

@@ -22,6 +22,7 @@ pub const MISSIONS: usize = 10_000;
 /// It makes no sense, its zone is unknown, or there are too many.
 pub fn create(new: NewMission, ctx: &mut Context<'_>) -> Decided {
     let NewMission { name, zone_id, rover_id, schedule, enabled } = new;
+    let rover_id = any_is_none(rover_id);
     let mission = Mission {
         id: ctx.ids.draw(),
         name,
@@ -57,8 +58,13 @@ pub fn edit(id: Uuid, patch: MissionPatch, ctx: &Context<'_>) -> Decided {
         known_zone(zone_id, ctx)?;
         mission.zone_id = zone_id;
     }
-    mission.rover_id = patch.rover_id.over(mission.rover_id.take());
-    if let Some(schedule) = patch.schedule {
+    mission.rover_id = any_is_none(patch.rover_id.over(mission.rover_id.take()));
+    if let Some(mut schedule) = patch.schedule {
+        if schedule.trigger == mission.schedule.trigger {
+            // An older console doesn't know them, and so leaves them out of what it writes back.
+            schedule.at = schedule.at.or_else(|| mission.schedule.at.take());
+            schedule.timezone = schedule.timezone.or_else(|| mission.schedule.timezone.take());
+        }
         mission.schedule = schedule;
     }
     mission.enabled = patch.enabled.unwrap_or(mission.enabled);
@@ -83,6 +89,11 @@ pub fn delete(id: Uuid, ctx: &Context<'_>) -> Decided {
         return Err(Problem::InUse { what: "Mission", name: row.mission.name.clone() });
     }
     Ok((vec![Change::MissionGone { id }], Answer::empty()))
+}
+
+/// A form's empty field means any rover.
+fn any_is_none(rover: Option<String>) -> Option<String> {
+    rover.filter(|rover| !rover.is_empty())
 }
 
 fn known_zone(id: Uuid, ctx: &Context<'_>) -> Result<(), Problem> {

@@ -57,6 +57,9 @@ use self::{
 pub const QUEUE: usize = 10_000;
 /// Changes after which a batch is committed, whatever else waits.
 pub const BATCH_CHANGES: usize = 512;
+/// Waypoints and corners in the changes of a batch after which it is committed, whatever else waits: consoles are
+/// told all of it at once, and one that keeps up must be able to take it.
+pub const BATCH_POINTS: usize = 40_000;
 /// How long after a failed commit reports and upkeep try again, if no request tries before.
 pub const RETRY: Duration = Duration::from_secs(1);
 
@@ -251,6 +254,12 @@ impl Core {
         }
     }
 
+    /// Something waits to be decided or committed.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.committing.is_some() || !self.queue.is_empty()
+    }
+
     /// What is committed.
     #[must_use]
     pub const fn kept(&self) -> &Ledger {
@@ -308,6 +317,7 @@ impl Core {
             let gathers = batch.changes.is_empty() && self.gathers(now);
             while !gathers
                 && batch.changes.len() < BATCH_CHANGES
+                && batch.changes.iter().map(Change::points).sum::<usize>() < BATCH_POINTS
                 && let Some(waiting) = self.queue.pop_front()
             {
                 self.decide(&at, &waiting, &mut batch);

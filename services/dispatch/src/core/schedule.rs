@@ -30,10 +30,8 @@ pub fn check(schedule: &Schedule) -> Result<(), Problem> {
     if let Some(name) = &schedule.timezone {
         timezone(name)?;
     }
-    match &schedule.cron {
-        Some(_) => next_cron(schedule, 0).map(drop),
-        None => Ok(()),
-    }
+    // Of another trigger it is what a form had in it, and means nothing.
+    if schedule.trigger == Trigger::Cron { next_cron(schedule, 0).map(drop) } else { Ok(()) }
 }
 
 /// When a mission that was just written is due, Unix milliseconds; none if it never starts by itself.

@@ -21,6 +21,8 @@ use super::{
 pub const TASKS: usize = 100_000;
 /// Answers that are kept for repetitions; the oldest of more are forgotten.
 pub const ANSWERS: usize = 10_000;
+/// Bytes of their bodies; the oldest of more are forgotten.
+pub const ANSWERS_BYTES: usize = 64 << 20;
 /// How long an answer is kept.
 pub const ANSWERS_FOR: Duration = Duration::from_secs(24 * 3600);
 /// How often old tasks are looked for.
@@ -213,7 +215,9 @@ impl Core {
         let answers_for = i64::try_from(ANSWERS_FOR.as_millis()).unwrap_or(i64::MAX);
         while changes.len() < BATCH_CHANGES
             && let Some((given, key, count)) = self.draft.oldest_answer()
-            && (count > ANSWERS || given.saturating_add(answers_for) < at.ms)
+            && (count > ANSWERS
+                || self.draft.answers_bytes() > ANSWERS_BYTES
+                || given.saturating_add(answers_for) < at.ms)
         {
             let key = key.to_owned();
             self.propose(Change::AnswerGone { key }, changes);

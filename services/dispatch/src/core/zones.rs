@@ -14,6 +14,8 @@ use super::{
 
 /// Zones that are kept; one more is refused.
 pub const ZONES: usize = 10_000;
+/// Waypoints and corners of all zones together; a zone that would make them more is refused.
+pub const POINTS: usize = 2_000_000;
 
 /// `POST /zones`
 ///
@@ -30,7 +32,16 @@ pub fn create(new: NewZone, ctx: &mut Context<'_>) -> Decided {
     }
     let answer = Answer::json(201, &zone);
     let row = ZoneRow { no: ctx.ledger.zones.next_no(), zone };
+    room_for(&row, 0, ctx)?;
     Ok((vec![Change::Zone(Arc::new(row))], answer))
+}
+
+fn room_for(row: &ZoneRow, before: usize, ctx: &Context<'_>) -> Result<(), Problem> {
+    let held = ctx.ledger.points().saturating_sub(before);
+    if row.points() > before && held.saturating_add(row.points()) > POINTS {
+        return Err(Problem::Full { what: "waypoints and corners", max: POINTS });
+    }
+    Ok(())
 }
 
 /// `PUT /zones/{id}`. A task that runs keeps the waypoints it was started with.
@@ -51,6 +62,7 @@ pub fn edit(id: Uuid, patch: ZonePatch, ctx: &Context<'_>) -> Decided {
     zone.updated_at.clone_from(&ctx.at.text);
     check::zone(zone)?;
     let answer = Answer::json(200, zone);
+    room_for(&row, held.points(), ctx)?;
     Ok((vec![Change::Zone(Arc::new(row))], answer))
 }
 

@@ -50,7 +50,9 @@ impl Default for Pace {
         Self {
             retry: Duration::from_millis(500),
             check: Duration::from_secs(1),
-            step_down_after: Duration::from_secs(5),
+            // Commits are safe from somebody who takes over meanwhile, and what rovers report is lost with their
+            // sockets: better to wait for a server that is being restarted.
+            step_down_after: Duration::from_secs(60),
         }
     }
 }

@@ -5,6 +5,7 @@ mod demo;
 mod discovery;
 mod dispatch;
 mod house;
+mod mutations;
 mod play;
 mod proxy;
 mod recording;

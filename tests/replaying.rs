@@ -26,13 +26,14 @@ fn told(output: &Output) -> (Option<i32>, String, String) {
 
 /// A kept session, copied.
 fn good(to: &Path) -> PathBuf {
-    std::fs::copy(root().join("fixtures/sessions/base-survey-in.mcap"), to).expect("it is kept");
+    std::fs::copy(root().join("fixtures/sessions/v1/base-survey-in.mcap"), to).expect("it is kept");
     to.to_owned()
 }
 
 /// The kept session as if it had been recorded by another machine: what each text becomes.
 fn other(to: &Path, change: impl Fn(&str) -> Option<String>) {
-    let session = Session::open(&root().join("fixtures/sessions/base-survey-in.mcap")).expect("it is kept");
+    let session =
+        Session::open(&root().join("fixtures/sessions/v1/base-survey-in.mcap")).expect("it is kept");
     let mut bytes = Vec::new();
     let mut writer = SessionWriter::new(&mut bytes, session.about()).expect("memory takes everything");
     let (mut seq, mut left_out) = (0, 0);

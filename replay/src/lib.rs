@@ -11,6 +11,7 @@
 //! - [`proxy`]: records services that aren't ours, from between them and their clients.
 //! - [`tools`]: what else can be done with a session: look into it, cut, convert, redact, recover it.
 //!   [`shrink`]: the smallest session that still fails.
+//! - `testing`, with the feature of that name: a test for each session, in any crate's tests.
 //! - [`mod@format`]: how events lie in the file. [`machines`]: which machine plays which service.
 
 pub mod compare;
@@ -30,6 +31,8 @@ pub mod select;
 pub mod session;
 pub mod shrink;
 pub mod suite;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod tools;
 pub mod update;
 pub mod volatile;

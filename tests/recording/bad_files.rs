@@ -10,7 +10,7 @@ use crate::support::{root, stderr, stdout};
 
 /// A good recording.
 fn good() -> Vec<u8> {
-    std::fs::read(root().join("fixtures/sessions/base-survey-in.mcap")).expect("it is kept")
+    std::fs::read(root().join("fixtures/sessions/v1/base-survey-in.mcap")).expect("it is kept")
 }
 
 /// Replays bytes as a file; the exit code, standard output and standard error.

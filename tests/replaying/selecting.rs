@@ -7,7 +7,7 @@ fn three() -> tempfile::TempDir {
     good(&folder.path().join("b.mcap"));
     differs(&folder.path().join("a.mcap"));
     std::fs::copy(
-        root().join("fixtures/sessions/receiver-unplugged.mcap"),
+        root().join("fixtures/sessions/v1/receiver-unplugged.mcap"),
         folder.path().join("more/c d.mcap"),
     )
     .expect("it is kept");

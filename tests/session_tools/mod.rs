@@ -23,7 +23,7 @@ fn replay(folder: &Path, file: &str) -> Output {
 /// A folder with a good recording in it: `base.mcap`.
 fn stage() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
-    let kept = root().join("fixtures/sessions/base-survey-in.mcap");
+    let kept = root().join("fixtures/sessions/v1/base-survey-in.mcap");
     std::fs::copy(kept, folder.path().join("base.mcap")).expect("it is kept");
     folder
 }
@@ -67,7 +67,7 @@ fn two_recordings_are_compared() {
         (same.status.code(), stdout(&same).as_str()),
         (Some(0), "1316 events the same, 0 different\n")
     );
-    let other = root().join("fixtures/sessions/receiver-unplugged.mcap");
+    let other = root().join("fixtures/sessions/v1/receiver-unplugged.mcap");
     let differs = session(folder.path(), &["diff", "base.mcap", &other.display().to_string()]);
     assert_eq!(differs.status.code(), Some(100), "{}", stderr(&differs));
 }

@@ -1,265 +1,361 @@
 //! A depot in memory and in virtual time, for sessions that are kept.
 //!
-//! It does what the live shell does (wakes the machine, stamps each input once, records it and what it
-//! brought), with a scenario's bytes at the times a line gives them and with consoles that follow a script.
-//! It has no clock and no thread: the same [`Script`] makes the same session.
+//! It does what the live shell does (wakes each machine, stamps each input once, records it and what it brought),
+//! with a scenario's bytes at the times a line gives them, with a store that keeps what it is given, and with
+//! clients that do as a script says. It has no clock and no thread: the same script makes the same session.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::io::Cursor;
 use std::time::Duration;
 
-use fixtures::{ChunkEvent, Scenario};
-use kit::machine::{ConnId, Input, Machine, Output, StreamEvent, Timestamp};
-use kit::tap::{Body, SessionEvent, Start};
+use fixtures::{Chunk, ChunkEvent, Scenario};
+use kit::machine::{ConnId, Input, Output, StoreEvent, StreamEvent, Timestamp};
+use kit::tap::{Body, SessionEvent};
 use replay::writer::{About, SessionWriter};
+use serde_json::Value;
+
+use super::service::{Conn, Fate, Service};
 
 /// From the last byte's arrival to the machine's input, and from a wake-up's time to the wake-up.
 const HAND_OVER: Duration = Duration::from_micros(150);
+/// A ping there and its pong back.
+const ROUND_TRIP: Duration = Duration::from_millis(15);
+/// A commit to a disk.
+const COMMIT: Duration = Duration::from_millis(3);
 /// A chunk of the file; longer than a recorder's, for fewer bytes.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(5);
 const DEVICE: &str = "/dev/serial/by-id/usb-u-blox_AG_a_made-up_receiver-if00";
+/// 2026-03-01T08:00:00Z, where no receiver says otherwise.
+const START: Duration = Duration::from_secs(1_772_352_000);
 /// RFC 6455 section 7.4.1: going away.
 const GOING_AWAY: u16 = 1001;
 
-/// What happens, all of it.
-pub struct Script {
-    /// The file's name without its extension.
-    pub name: &'static str,
-    /// The receiver, as in `--gnss`; it must end.
-    pub scenario: &'static str,
-    /// What consoles and the system do, in the order of the milliseconds since the start.
-    pub cues: &'static [(u64, Cue)],
-}
-
-/// Something other than the receiver.
-#[derive(Clone, Copy)]
-pub enum Cue {
-    /// A console connects; it gets the next number.
-    Open { path: &'static str, query: &'static str },
-    /// It says something.
-    Says { conn: ConnId, text: &'static str },
-    /// It sends so many bytes that are no text.
-    SendsBinary { conn: ConnId, bytes: usize },
-    /// It stops reading: nothing reaches it from here.
-    Stalls { conn: ConnId },
-    /// It reads again, and its outbox had overflowed.
-    ReadsAgain { conn: ConnId },
-    /// It is pinged, and answers.
-    Pinged { conn: ConnId },
-    /// It goes, with a close code or without.
-    Leaves { conn: ConnId, code: Option<u16> },
-    /// Somebody asks.
-    Asks { method: &'static str, path: &'static str, query: &'static str },
-    /// The system clock is found to be off by so much.
-    ClockSteps { offset_ms: i64 },
-}
-
-impl Script {
-    /// The session file.
-    pub fn play(&self) -> Vec<u8> {
-        let scenario = Scenario::parse(self.scenario).expect("the script names a scenario");
-        assert!(scenario.duration.is_some(), "{} never ends", self.scenario);
-        let start = Duration::from_millis(scenario.start.unix_ms());
-        let baud = scenario.baud;
-        let mut file = Vec::new();
-        let mut stage = Stage::open(self, start, &mut file);
-        stage.at(Duration::ZERO, |stage| stage.opened(baud));
-        let mut cues = self.cues.iter().map(|(ms, cue)| (Duration::from_millis(*ms), *cue)).peekable();
-        for chunk in scenario.chunks() {
-            while let Some((offset, cue)) = cues.next_if(|(offset, _)| *offset <= chunk.offset) {
-                stage.at(offset, |stage| stage.cue(cue));
-            }
-            stage.at(chunk.offset, |stage| match chunk.event {
-                ChunkEvent::Bytes(bytes) => {
-                    let received_at = start + chunk.offset;
-                    let received_at_ns = u64::try_from(received_at.as_nanos()).expect("before 2554");
-                    stage.stream(StreamEvent::Bytes { received_at_ns, bytes });
-                }
-                ChunkEvent::Closed => {
-                    stage.stream(StreamEvent::Closed { reason: format!("{DEVICE} was unplugged") });
-                }
-                ChunkEvent::Opened => stage.opened(baud),
-            });
-        }
-        let left = cues.next().map(|(offset, _)| offset);
-        assert_eq!(left, None, "a cue after the scenario's end");
-        stage.finish();
-        file
-    }
-}
-
-/// A machine, its clients, and the file.
-struct Stage<'a> {
-    machine: gps_status::Codec,
-    writer: SessionWriter<Cursor<&'a mut Vec<u8>>>,
+/// Machines, their clients, and the file.
+pub struct Stage {
+    writer: SessionWriter<Cursor<Vec<u8>>>,
     start: Timestamp,
     now: Timestamp,
     flush_at: Timestamp,
     seq: u64,
-    requests: u64,
-    last_conn: ConnId,
-    conns: Vec<Conn>,
+    services: BTreeMap<&'static str, Service>,
+    /// What will happen by itself, by its time and in the order in which it was begun.
+    soon: BTreeMap<(Timestamp, u64), (&'static str, Soon)>,
+    begun: u64,
+    receiver: VecDeque<Chunk>,
+    baud: u32,
 }
 
-struct Conn {
-    id: ConnId,
-    path: &'static str,
-    reads: bool,
+enum Soon {
+    Input(Input),
+    Committed { batch: u64, changes: String, error: Option<String> },
 }
 
-impl<'a> Stage<'a> {
-    fn open(script: &Script, start: Timestamp, file: &'a mut Vec<u8>) -> Self {
-        let config = gps_status::Config::default();
-        let machine = gps_status::machine(&config);
-        let version = env!("CARGO_PKG_VERSION").to_owned();
-        let notes = [("source".to_owned(), script.scenario.to_owned())].into();
-        let about = About { version: version.clone(), notes };
-        let writer = SessionWriter::new(Cursor::new(file), &about).expect("memory takes everything");
-        let (conns, state) = (Vec::new(), machine.state());
+impl Stage {
+    /// Services from the start; the receiver as in `--gnss`, if there is one. It must end.
+    pub fn new(services: &[&'static str], receiver: Option<&str>) -> Self {
+        let scenario = receiver.map(|line| Scenario::parse(line).expect("the script names a scenario"));
+        let start =
+            scenario.as_ref().map_or(START, |scenario| Duration::from_millis(scenario.start.unix_ms()));
+        let notes = receiver.map(|line| ("source".to_owned(), line.to_owned())).into_iter().collect();
+        let about = About { version: env!("CARGO_PKG_VERSION").to_owned(), notes };
+        let writer = SessionWriter::new(Cursor::new(Vec::new()), &about).expect("memory takes everything");
         let mut stage = Self {
-            machine,
             writer,
             start,
             now: start,
             flush_at: start,
             seq: 0,
-            requests: 0,
-            last_conn: 0,
-            conns,
+            services: BTreeMap::new(),
+            soon: BTreeMap::new(),
+            begun: 0,
+            receiver: VecDeque::new(),
+            baud: 0,
         };
-        let config = serde_json::to_value(config).expect("a configuration is JSON");
-        stage.record(Body::Start(Start { version, seed: 1, config, state }));
+        for name in services {
+            stage.services.insert(name, Service::new(name));
+            stage.boot(name);
+        }
+        if let Some(scenario) = scenario {
+            assert!(scenario.duration.is_some(), "the receiver never ends");
+            stage.baud = scenario.baud;
+            stage.receiver = scenario.chunks().collect();
+            stage.opened();
+        }
         stage
     }
 
-    /// Goes on to a time, with the wake-ups on the way.
-    fn at(&mut self, offset: Duration, act: impl FnOnce(&mut Self)) {
-        let now = self.start + offset + HAND_OVER;
-        while let Some(due) = self.machine.next_timeout().filter(|due| *due <= now) {
-            self.now = (due + HAND_OVER).clamp(self.now, now);
-            self.record(Body::In(Input::Timer));
-            let mut out = Vec::new();
-            self.machine.handle_timeout(self.now, &mut out);
-            self.carry_out(out);
-        }
-        self.now = now;
-        act(self);
+    /// Goes on to a time, milliseconds since the start, with all that happens on the way.
+    pub fn until(&mut self, ms: u64) {
+        self.go_to(self.start + Duration::from_millis(ms));
     }
 
-    fn finish(mut self) {
-        let last = self.now - self.start;
-        self.at(last, |stage| stage.stream(StreamEvent::Ended));
-        self.at(last + Duration::from_millis(1), |stage| stage.feed(Input::Stopping));
-        for conn in std::mem::take(&mut self.conns).into_iter().map(|conn| conn.id) {
-            let reason = "the service is stopping".to_owned();
-            self.session(SessionEvent::CloseSent { conn, code: GOING_AWAY, reason });
-            self.feed(Input::Closed { conn, code: Some(GOING_AWAY) });
-        }
-        let state = self.machine.state();
-        self.record(Body::End(state));
-        self.writer.finish().expect("memory takes everything");
+    /// Goes on by milliseconds.
+    pub fn after(&mut self, ms: u64) {
+        self.go_to(self.now + Duration::from_millis(ms));
     }
 
-    fn cue(&mut self, cue: Cue) {
-        match cue {
-            Cue::Open { path, query } => {
-                self.last_conn += 1;
-                let conn = self.last_conn;
-                let addr = format!("192.0.2.{conn}:50000");
-                let origin = Some("https://console.example".to_owned());
-                self.session(SessionEvent::Peer { conn, addr, origin });
-                self.conns.push(Conn { id: conn, path, reads: true });
-                self.feed(Input::Open { conn, path: path.to_owned(), query: query.to_owned() });
+    /// Goes on until the receiver's bytes end, stops everything in order, and gives back the file.
+    pub fn finish(mut self) -> Vec<u8> {
+        if let Some(last) = self.receiver.back().map(|chunk| chunk.offset) {
+            self.go_to(self.start + last + HAND_OVER);
+            self.stream(StreamEvent::Ended);
+        }
+        self.after(1);
+        let names: Vec<&'static str> = self.services.keys().copied().collect();
+        for name in names {
+            self.feed(name, Input::Stopping);
+            for conn in self.service(name).conns.drain(..).map(|conn| conn.id).collect::<Vec<_>>() {
+                let reason = "the service is stopping".to_owned();
+                self.session(name, SessionEvent::CloseSent { conn, code: GOING_AWAY, reason });
+                self.feed(name, Input::Closed { conn, code: Some(GOING_AWAY) });
             }
-            Cue::Says { conn, text } => self.feed(Input::Text { conn, text: text.into() }),
-            Cue::SendsBinary { conn, bytes } => self.session(SessionEvent::Binary { conn, bytes }),
-            Cue::Stalls { conn } => self.reads(conn, false),
-            Cue::ReadsAgain { conn } => {
-                self.reads(conn, true);
-                self.feed(Input::Lagged { conn });
+            let state = self.service(name).machine.state();
+            self.record(name, Body::End(state));
+        }
+        let (file, _) = self.writer.finish_into().expect("memory takes everything");
+        file.into_inner()
+    }
+
+    /// kill -9: nobody is told anything. A commit under way is kept or not.
+    pub fn kill(&mut self, name: &'static str, keep: bool) {
+        let mut soon = std::mem::take(&mut self.soon);
+        for ((at, n), (of, what)) in std::mem::take(&mut soon) {
+            match what {
+                what if of != name => drop(self.soon.insert((at, n), (of, what))),
+                Soon::Committed { changes, error: None, .. } if keep => self.service(name).keep(&changes),
+                _ => {}
             }
-            Cue::Pinged { conn } => {
-                self.session(SessionEvent::PingSent { conn });
-                self.session(SessionEvent::Pong { conn });
+        }
+        self.service(name).conns.clear();
+    }
+
+    /// It starts, for the first time or again, with what its store holds.
+    pub fn boot(&mut self, name: &'static str) {
+        let start = self.service(name).boot();
+        self.record(name, Body::Start(start));
+        for event in self.service(name).opening() {
+            self.feed(name, Input::Store { event });
+        }
+    }
+
+    /// What becomes of commits from here on.
+    pub fn commits(&mut self, name: &'static str, fate: Fate) {
+        self.service(name).fate = fate;
+    }
+
+    pub fn clock_steps(&mut self, name: &'static str, offset_ms: i64) {
+        self.feed(name, Input::Clock { offset_ms });
+    }
+
+    /// A client connects.
+    pub fn opens(&mut self, name: &'static str, path: &str, query: &str) -> ConnId {
+        let conn = self.service(name).next_conn();
+        let addr = format!("192.0.2.{conn}:50000");
+        let origin = Some("https://console.example".to_owned());
+        self.session(name, SessionEvent::Peer { conn, addr, origin });
+        self.service(name).conns.push(Conn::new(conn, path));
+        self.feed(name, Input::Open { conn, path: path.to_owned(), query: query.to_owned() });
+        conn
+    }
+
+    pub fn says(&mut self, name: &'static str, conn: ConnId, text: &str) {
+        self.feed(name, Input::Text { conn, text: text.into() });
+    }
+
+    /// Bytes that are no text.
+    pub fn sends_binary(&mut self, name: &'static str, conn: ConnId, bytes: usize) {
+        self.session(name, SessionEvent::Binary { conn, bytes });
+    }
+
+    /// It stops reading: nothing reaches it from here, and it answers no ping.
+    pub fn stalls(&mut self, name: &'static str, conn: ConnId) {
+        self.service(name).conn(conn).expect("an open connection").reads = false;
+    }
+
+    /// It reads again, and its outbox had overflowed.
+    pub fn reads_again(&mut self, name: &'static str, conn: ConnId) {
+        self.service(name).conn(conn).expect("an open connection").reads = true;
+        self.feed(name, Input::Lagged { conn });
+    }
+
+    /// It is pinged by its session loop, and answers.
+    pub fn pinged(&mut self, name: &'static str, conn: ConnId) {
+        self.session(name, SessionEvent::PingSent { conn });
+        self.session(name, SessionEvent::Pong { conn });
+    }
+
+    /// It goes, with a close code or without.
+    pub fn leaves(&mut self, name: &'static str, conn: ConnId, code: Option<u16>) {
+        if code.is_none() {
+            let message = "Connection reset without closing handshake".to_owned();
+            self.session(name, SessionEvent::Error { conn, message });
+        }
+        self.service(name).conns.retain(|open| open.id != conn);
+        self.feed(name, Input::Closed { conn, code });
+    }
+
+    /// Whether it is still connected.
+    pub fn is_open(&mut self, name: &'static str, conn: ConnId) -> bool {
+        self.service(name).conn(conn).is_some()
+    }
+
+    /// What a connection was sent alone since the last call.
+    pub fn told(&mut self, name: &'static str, conn: ConnId) -> Vec<Value> {
+        self.service(name).conn(conn).map(|conn| std::mem::take(&mut conn.told)).unwrap_or_default()
+    }
+
+    /// Somebody asks; `query` and `body` may be empty. Returns the request's number.
+    pub fn asks(&mut self, name: &'static str, call: &str, body: &str) -> u64 {
+        let id = self.service(name).next_request();
+        let (method, url) = call.split_once(' ').expect("a method and a path");
+        let (path, query) = url.split_once('?').unwrap_or((url, ""));
+        self.feed(
+            name,
+            Input::Http {
+                id,
+                method: method.to_owned(),
+                path: path.to_owned(),
+                query: query.to_owned(),
+                body: body.to_owned(),
+                idempotency_key: None,
+            },
+        );
+        id
+    }
+
+    /// Asks, waits for a commit, and returns what was answered.
+    pub fn gets(&mut self, name: &'static str, call: &str, body: &str) -> (u16, Value) {
+        let id = self.asks(name, call, body);
+        self.after(20);
+        self.service(name).answers.get(&id).cloned().expect("an answer")
+    }
+
+    fn go_to(&mut self, time: Timestamp) {
+        loop {
+            let wake = self.services.iter().filter_map(|(name, service)| {
+                let due = service.machine.next_timeout()?;
+                Some(((due + HAND_OVER).max(self.now), *name))
+            });
+            let wake = wake.min().filter(|(at, _)| *at <= time);
+            let soon = self.soon.first_key_value().map(|((at, _), _)| *at).filter(|at| *at <= time);
+            let chunk = self.receiver.front().map(|chunk| self.start + chunk.offset + HAND_OVER);
+            let chunk = chunk.filter(|at| *at <= time);
+            let first = [wake.map(|(at, _)| at), soon, chunk].into_iter().flatten().min();
+            let Some(first) = first else { break };
+            self.now = self.now.max(first);
+            if let Some((_, name)) = wake.filter(|(at, _)| *at == first) {
+                self.record(name, Body::In(Input::Timer));
+                let (now, mut out) = (self.now, Vec::new());
+                self.service(name).machine.handle_timeout(now, &mut out);
+                self.carry_out(name, out);
+            } else if soon == Some(first) {
+                self.soon_comes();
+            } else {
+                self.chunk_comes();
             }
-            Cue::Leaves { conn, code } => {
-                if code.is_none() {
-                    let message = "Connection reset without closing handshake".to_owned();
-                    self.session(SessionEvent::Error { conn, message });
+        }
+        self.now = self.now.max(time);
+    }
+
+    fn soon_comes(&mut self) {
+        let Some((_, (name, what))) = self.soon.pop_first() else { return };
+        match what {
+            Soon::Input(Input::Pong { conn, token }) => {
+                if self.service(name).conn(conn).is_some_and(|conn| conn.reads) {
+                    self.feed(name, Input::Pong { conn, token });
                 }
-                self.conns.retain(|open| open.id != conn);
-                self.feed(Input::Closed { conn, code });
             }
-            Cue::Asks { method, path, query } => {
-                self.requests += 1;
-                let (method, path, query) = (method.to_owned(), path.to_owned(), query.to_owned());
-                self.feed(Input::Http {
-                    id: self.requests,
-                    method,
-                    path,
-                    query,
-                    body: String::new(),
-                    idempotency_key: None,
-                });
+            Soon::Input(input) => self.feed(name, input),
+            Soon::Committed { batch, changes, error } => {
+                if error.is_none() {
+                    self.service(name).keep(&changes);
+                }
+                self.feed(name, Input::Store { event: StoreEvent::Committed { batch, error } });
             }
-            Cue::ClockSteps { offset_ms } => self.feed(Input::Clock { offset_ms }),
         }
     }
 
-    fn opened(&mut self, baud: u32) {
-        self.stream(StreamEvent::Opened { device: DEVICE.to_owned(), baud: Some(baud) });
+    fn chunk_comes(&mut self) {
+        let Some(chunk) = self.receiver.pop_front() else { return };
+        match chunk.event {
+            ChunkEvent::Bytes(bytes) => {
+                let received_at = self.start + chunk.offset;
+                let received_at_ns = u64::try_from(received_at.as_nanos()).expect("before 2554");
+                self.stream(StreamEvent::Bytes { received_at_ns, bytes });
+            }
+            ChunkEvent::Closed => {
+                self.stream(StreamEvent::Closed { reason: format!("{DEVICE} was unplugged") });
+            }
+            ChunkEvent::Opened => self.opened(),
+        }
+    }
+
+    fn opened(&mut self) {
+        self.stream(StreamEvent::Opened { device: DEVICE.to_owned(), baud: Some(self.baud) });
     }
 
     fn stream(&mut self, event: StreamEvent) {
-        self.feed(Input::Stream { event });
+        self.feed(gps_status::SERVICE, Input::Stream { event });
     }
 
-    fn reads(&mut self, conn: ConnId, reads: bool) {
-        let mut conns = self.conns.iter_mut();
-        conns.find(|open| open.id == conn).expect("the script speaks of an open connection").reads = reads;
+    fn service(&mut self, name: &'static str) -> &mut Service {
+        self.services.get_mut(name).expect("a service of this stage")
     }
 
-    fn feed(&mut self, input: Input) {
-        self.record(Body::In(input.clone()));
-        let mut out = Vec::new();
-        self.machine.handle(self.now, input, &mut out);
-        self.carry_out(out);
+    fn soon(&mut self, name: &'static str, after: Duration, what: Soon) {
+        self.begun += 1;
+        self.soon.insert((self.now + after, self.begun), (name, what));
+    }
+
+    fn feed(&mut self, name: &'static str, input: Input) {
+        self.record(name, Body::In(input.clone()));
+        let (now, mut out) = (self.now, Vec::new());
+        self.service(name).machine.handle(now, input, &mut out);
+        self.carry_out(name, out);
     }
 
     /// Records the outputs, and which of them each connection is written.
-    fn carry_out(&mut self, out: Vec<Output>) {
-        let mut frames: Vec<Vec<u64>> = vec![Vec::new(); self.conns.len()];
+    fn carry_out(&mut self, name: &'static str, out: Vec<Output>) {
         let mut closed = Vec::new();
         for output in out {
-            self.record(Body::Out(output.clone()));
-            for (conn, frames) in self.conns.iter().zip(&mut frames).filter(|(conn, _)| conn.reads) {
-                match &output {
-                    Output::Send { conn: to, .. } if *to == conn.id => frames.push(self.seq),
-                    Output::Publish { path, .. } if path == conn.path => frames.push(self.seq),
-                    _ => {}
+            self.record(name, Body::Out(output.clone()));
+            let seq = self.seq;
+            self.service(name).take(seq, &output);
+            match output {
+                Output::Close { conn, code, reason } => closed.push((conn, code, reason)),
+                Output::Ping { conn, token } => {
+                    self.soon(name, ROUND_TRIP, Soon::Input(Input::Pong { conn, token }));
                 }
-            }
-            if let Output::Close { conn, code, reason } = output {
-                closed.push((conn, code, reason));
+                Output::Commit { batch, changes } => match self.service(name).fate {
+                    Fate::Kept => self.soon(name, COMMIT, Soon::Committed { batch, changes, error: None }),
+                    Fate::Fails(error) => {
+                        let error = Some(error.to_owned());
+                        self.soon(name, COMMIT, Soon::Committed { batch, changes, error });
+                    }
+                    Fate::Slow(took) => {
+                        self.soon(name, took, Soon::Committed { batch, changes, error: None });
+                    }
+                },
+                _ => {}
             }
         }
-        let sent = self.conns.iter().map(|conn| conn.id).zip(frames).filter(|(_, frames)| !frames.is_empty());
-        for (conn, frames) in sent.collect::<Vec<_>>() {
-            self.session(SessionEvent::Sent { conn, frames, batch: false });
+        for (conn, frames) in self.service(name).written() {
+            self.session(name, SessionEvent::Sent { conn, frames, batch: false });
         }
         for (conn, code, reason) in closed {
-            self.conns.retain(|open| open.id != conn);
-            self.session(SessionEvent::CloseSent { conn, code, reason });
-            self.feed(Input::Closed { conn, code: Some(code) });
+            self.service(name).conns.retain(|open| open.id != conn);
+            self.session(name, SessionEvent::CloseSent { conn, code, reason });
+            self.feed(name, Input::Closed { conn, code: Some(code) });
         }
     }
 
-    fn session(&mut self, event: SessionEvent) {
-        self.record(Body::Session(event));
+    fn session(&mut self, name: &'static str, event: SessionEvent) {
+        self.record(name, Body::Session(event));
     }
 
-    fn record(&mut self, body: Body) {
+    fn record(&mut self, name: &'static str, body: Body) {
         self.seq += 1;
-        let written = self.writer.write(self.seq, self.now, gps_status::SERVICE, &body);
+        let written = self.writer.write(self.seq, self.now, name, &body);
         written.expect("memory takes everything");
         if self.now >= self.flush_at {
             self.writer.flush().expect("memory takes everything");

@@ -117,6 +117,8 @@ fn check(suite: Suite, name: &str, selected: &Selected) -> Result<(), Failed> {
         fail_fast: false,
         masks: Masks::Rules,
         tell: 1,
+        window: &crate::player::WHOLE,
+        wire: None,
         watch: &|_| (),
     };
     let mut result = None;

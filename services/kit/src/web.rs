@@ -1,10 +1,6 @@
 //! Routes that forward to a machine, so that a service's own `routes.rs` is a list.
 
-use std::{
-    net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -24,7 +20,7 @@ use tokio::{sync::Semaphore, time::timeout};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::{
-    error::{Refusal, RefusalLog, json_response},
+    error::{Refusal, Refusals, json_response},
     linger::Linger,
     origin::Origins,
     pace::Pace,
@@ -46,7 +42,7 @@ pub struct Web {
     bodies: BodyLimits,
     errors: ErrorBody,
     places: Arc<Semaphore>,
-    refusals: Arc<Mutex<RefusalLog>>,
+    refusals: Refusals,
 }
 
 /// Limits of the bodies of requests. The defaults are the contract's.
@@ -79,7 +75,7 @@ impl Web {
     #[must_use]
     pub fn new(handle: Handle, origins: Origins, limits: SessionLimits) -> Self {
         let places = Arc::new(Semaphore::new(limits.max_sessions.min(Semaphore::MAX_PERMITS)));
-        let refusals = Arc::new(Mutex::new(RefusalLog::new()));
+        let refusals = Refusals::new();
         let (bodies, errors) = (BodyLimits::default(), ErrorBody::default());
         Self { handle, origins, limits, bodies, errors, places, refusals }
     }
@@ -140,11 +136,8 @@ impl Web {
             Asked { method: method.to_string(), path: path.to_string(), query, body, idempotency_key };
         let Answered { status, body, link } = self.handle.ask(asked).await?;
         if status.is_client_error() {
-            // A machine keeps no log; what is not there is asked for every day.
-            match status {
-                StatusCode::NOT_FOUND => tracing::debug!(%method, path = &*path, body, "not found"),
-                _ => tracing::info!(%method, path = &*path, %status, body, "refused a request"),
-            }
+            let path: String = path.chars().take(SHOWN_PATH_CHARS).collect();
+            self.refusals.log_answer((&method, &path), (status, &body), self.handle.clock().now());
         }
         let mut response = self.errors.response(status, body);
         if let Some(link) = link.and_then(|link| HeaderValue::try_from(link).ok()) {
@@ -168,7 +161,7 @@ impl Web {
         let tracked = connection.as_ref().map(|connection| connection.sessions.token());
         let (line, linger) = connection.map(|connection| (connection.line, connection.linger)).unzip();
         let (handle, limits) = (self.handle.clone(), self.limits);
-        let hello = Hello { peer, path: path.to_owned(), query, pace };
+        let hello = Hello { peer, path: path.to_owned(), query, pace, refusals: self.refusals.clone() };
         tokio::spawn(async move {
             let upgraded = match upgrade.await {
                 Ok(upgraded) => upgraded,
@@ -195,12 +188,12 @@ impl Web {
             linger.ask();
         }
         let now = self.handle.clock().now();
-        self.refusals.lock().unwrap_or_else(PoisonError::into_inner).log(&refusal, &path, now);
+        self.refusals.log(&refusal, &path, now);
         let status = refusal.status().as_u16();
         self.handle.record(SessionEvent::Refused { addr: name(addr), path, status });
         match self.errors {
             ErrorBody::Json => refusal.into_response(),
-            ErrorBody::Sentence => self.errors.response(refusal.status(), refusal.to_string()),
+            ErrorBody::Sentence => self.errors.response(refusal.status(), refusal.sentence()),
         }
     }
 }

@@ -1,15 +1,18 @@
 //! What the program bears of its peers is as configured.
 
+use std::cell::RefCell;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::thread;
 
+use nix::sys::signal::Signal;
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::serving::Dispatch;
 use crate::support::running::PATIENCE;
+use crate::support::until;
 
 const LIMITS: &[&str] = &[
     "--max-body-bytes",
@@ -85,4 +88,34 @@ fn a_chunked_body_of_60_mb_gets_413_without_being_read_whole() {
     let sent = sending.join().expect("it sends");
     assert!(sent < 60_000_000, "{sent} bytes were taken");
     assert_eq!(dispatch.ask("GET", "/health", &Value::Null).status, 200);
+}
+
+#[test]
+fn what_is_refused_is_logged_once_a_second_with_how_many_were_left_out() {
+    const TIMES: usize = 150;
+    let dispatch = Dispatch::new();
+    let sockets = RefCell::new((0, dispatch.open("/ws")));
+    // More than a second: `until` waits a little between two.
+    let refused_often = || {
+        assert_eq!(dispatch.ask_with("POST", "/zones", &[], "{").status, 400);
+        let no_http = answer(says(&dispatch.address, "what is this\r\n\r\n"));
+        assert!(no_http.starts_with(b"HTTP/1.1 400"), "{}", String::from_utf8_lossy(&no_http));
+        let (times, socket) = &mut *sockets.borrow_mut();
+        socket.send(Message::text("{"));
+        assert_eq!(socket.next().expect("an answer")["type"], "error");
+        *times += 1;
+        *times == TIMES
+    };
+    assert!(until(refused_often));
+    dispatch.program.signal(Signal::SIGTERM);
+    drop(sockets);
+    let (_, said) = dispatch.program.end();
+    for kind in ["refused a request method=", "refused a request that is no HTTP", "refused a frame conn="] {
+        let lines = said.lines().filter(|line| line.contains(kind));
+        let left_out =
+            lines.filter_map(|line| line.split("left_out=").nth(1)?.split(' ').next()?.parse().ok());
+        let left_out: Vec<usize> = left_out.collect();
+        assert!(left_out[0] == 0 && left_out[1] > 0, "{kind}: {left_out:?} in {said}");
+        assert!(left_out.len() + left_out.iter().sum::<usize>() <= TIMES, "{kind}: {left_out:?} in {said}");
+    }
 }

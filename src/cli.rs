@@ -9,9 +9,11 @@ use rtk_reader::source::Rate;
 pub use crate::commands::session::args::Session;
 use crate::error::EXIT_CODES;
 
+mod limits;
 mod play;
 mod record;
 mod replay;
+pub use limits::LimitArgs;
 pub use play::Play;
 pub use record::RecordProxy;
 pub use replay::{Level, MessageFormat, Replay, Review, Update};
@@ -111,9 +113,8 @@ pub struct Up {
     /// origins always may
     #[arg(long, env = "DEPOT_ALLOW_ORIGIN", value_delimiter = ',', value_name = "ORIGIN")]
     pub allow_origin: Vec<String>,
-    /// Connections a service bears at once; more are answered 503
-    #[arg(long, env = "DEPOT_MAX_CONNECTIONS", default_value_t = 10_000, value_name = "N")]
-    pub max_connections: usize,
+    #[command(flatten)]
+    pub limits: LimitArgs,
     /// Seconds that clients have to take their leave at shutdown
     #[arg(long, env = "DEPOT_SHUTDOWN_S", default_value_t = 5, value_name = "SECONDS",
         value_parser = clap::value_parser!(u64).range(0..=3600))]

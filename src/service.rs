@@ -9,8 +9,7 @@ use dispatch::store::keeper;
 use kit::clock::Clock;
 use kit::origin::Origins;
 use kit::runner::{Handle, RunnerLimits};
-use kit::serve::{ServeLimits, serve};
-use kit::session::SessionLimits;
+use kit::serve::serve;
 use kit::tap::Tap;
 use kit::web::Web;
 use serde_json::Value;
@@ -85,8 +84,8 @@ impl Shared<'_> {
         (listener, address): (TcpListener, SocketAddr),
     ) -> Result<Running, Error> {
         let Machine { handle, runner, store, told } = self.start_machine(service)?;
-        let sessions = SessionLimits { max_sessions: self.args.max_connections, ..SessionLimits::default() };
-        let web = Web::new(handle.clone(), self.origins.clone(), sessions);
+        let limits = self.args.limits;
+        let web = Web::new(handle.clone(), self.origins.clone(), limits.sessions()).bodies(limits.bodies());
         let router = match service {
             Service::GpsStatus => gps_status::routes::router(&web),
             Service::Discovery => {
@@ -98,7 +97,7 @@ impl Shared<'_> {
             }
             Service::Dispatch => dispatch::routes::router(&web),
         };
-        let limits = ServeLimits { shutdown: self.deadline(), ..ServeLimits::default() };
+        let limits = limits.serving(self.deadline());
         let stop = self.stop.clone();
         let server = tokio::spawn(async move {
             // Who comes first waits in the system's queue: it isn't refused for a store that was just opened.

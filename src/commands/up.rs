@@ -44,7 +44,7 @@ pub async fn run_with(
 ) -> Result<ExitCode, Error> {
     let gnss = Gnss::parse(&args.gnss)?;
     let origins = Origins::new(&args.allow_origin)?;
-    kit::limits::make_room_for(args.max_connections.saturating_mul(services.len()));
+    kit::limits::make_room_for(args.limits.max_connections.saturating_mul(services.len()));
     let mut listening = Vec::new();
     for service in services {
         listening.push((*service, service.listen(&args).await?));

@@ -52,6 +52,11 @@ fn every_value_says_where_it_comes_from() {
     # sessions-dir is not set                             # default
     allow-origin = "https://a.example,https://b.example"  # file depot.toml
     max-connections = "10000"                             # default
+    max-body-bytes = "1048576"                            # default
+    body-timeout-s = "10"                                 # default
+    header-timeout-s = "10"                               # default
+    max-frame-bytes = "131072"                            # default
+    idle-timeout-s = "60"                                 # default
     shutdown-s = "5"                                      # default
     # ready-file is not set                               # default
     seed = "1"                                            # default

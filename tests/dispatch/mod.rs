@@ -3,6 +3,7 @@
 mod contract;
 mod ending;
 mod killed;
+mod limits;
 mod peers;
 mod postgres;
 mod serving;

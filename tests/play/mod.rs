@@ -127,10 +127,12 @@ async fn one_who_comes_late_is_told_the_state_of_that_moment() {
     assert_eq!(stage.ask("GET", "/zones").await.0, 503);
     assert_eq!(stage.ask("POST", "/play/seek?to=noon").await.0, 400);
     assert_eq!(stage.ask("GET", "/play/pause").await.0, 405);
-    // And there again: whoever is still connected is told it all once more.
+    // And there again: whoever is still connected is told it all once more, after what has changed lately.
     stage.playing.controls.seek(When::At(at)).await;
-    for expected in &first_told {
-        assert_eq!(&next(&mut console).await, expected);
+    let mut again = Vec::new();
+    while !again.ends_with(&first_told) {
+        assert!(again.len() < 100, "{again:?}");
+        again.push(next(&mut console).await);
     }
     stage.stop.cancel();
     drop((console, rover));

@@ -69,6 +69,8 @@ async fn day(dispatch: &Live) {
     let (status, task) = dispatch.ask("POST", &format!("/missions/{}/start", id(&first)), None).await;
     assert_eq!(status, 201, "{task}");
     let (_, other) = dispatch.ask("POST", &format!("/missions/{}/start", id(&second)), None).await;
+    // As a rover's library does. A number beyond all pings answers those before it.
+    dispatch.handle.pong(one, 1_000).await.unwrap();
     for (waypoint, progress) in [(0, 0.0), (1, 50.0)] {
         let report =
             json!({"type": "progress", "task_id": task["id"], "progress": progress, "waypoint": waypoint});

@@ -1,13 +1,21 @@
 //! Requests that are refused before a machine sees them: one text for the client, one for the log.
 
-use std::time::Duration;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use axum::{
-    http::{StatusCode, header},
+    http::{Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
 
-use crate::{machine::Timestamp, pace::PaceError, quiet::Quiet};
+use crate::{
+    machine::{ConnId, Timestamp},
+    pace::PaceError,
+    quiet::Quiet,
+};
 
 /// How often each kind of refusal is logged at most: a client must not be able to fill the log.
 const LOG_EVERY: Duration = Duration::from_secs(1);
@@ -87,6 +95,18 @@ impl Refusal {
         }
     }
 
+    /// What the client is told, as a sentence that stands by itself.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let text = match self {
+            Self::Pace(error) => format!("the parameter {error}"),
+            _ => self.to_string(),
+        };
+        let mut rest = text.chars();
+        let first = rest.next().map(|first| first.to_ascii_uppercase());
+        first.into_iter().chain(rest).chain(['.']).collect()
+    }
+
     /// `{"error":…}`
     #[must_use]
     pub fn body(&self) -> String {
@@ -109,34 +129,107 @@ impl Refusal {
                 tracing::error!(path, waited_s, left_out, "the machine did not answer");
             }
             Self::NotAWebSocket { lacks } => tracing::debug!(path, lacks, "not a WebSocket handshake"),
-            Self::BadBody { cause } => tracing::debug!(path, cause, "unreadable request body"),
-            Self::Pace(_) | Self::BodyTooLarge { .. } | Self::BadPath | Self::NotFound => {
-                tracing::debug!(path, refusal = %self, "refused a request");
+            Self::BadBody { cause } => {
+                tracing::info!(path, cause, left_out, "refused a request: its body can't be read");
             }
+            Self::Pace(_) | Self::BodyTooLarge { .. } | Self::BadPath => {
+                tracing::info!(path, refusal = %self, left_out, "refused a request");
+            }
+            Self::NotFound => tracing::debug!(path, "there is nothing at an address that was asked for"),
         }
     }
 }
 
-/// Writes refusals to the log, of each kind that shows there by itself one in a second.
+/// The log of what a service refuses, for all that refuse something: of each kind one line in a second.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusals(Arc<Mutex<RefusalLog>>);
+
+impl Refusals {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Mutex::new(RefusalLog::new())))
+    }
+
+    pub(crate) fn log(&self, refusal: &Refusal, path: &str, now: Timestamp) {
+        let left_out = self.lock().pass(refusal, now);
+        if let Some(left_out) = left_out {
+            refusal.log(path, left_out);
+        }
+    }
+
+    /// A machine's answer with a status from 400 to 499: it keeps no log itself.
+    pub(crate) fn log_answer(&self, asked: (&Method, &str), told: (StatusCode, &str), now: Timestamp) {
+        let ((method, path), (status, body)) = (asked, told);
+        if status == StatusCode::NOT_FOUND {
+            // What is not there is asked for every day.
+            return tracing::debug!(%method, path, body, "not found");
+        }
+        let left_out = self.lock().pass_answer(status, now);
+        if let Some(left_out) = left_out {
+            tracing::info!(%method, path, %status, body, left_out, "refused a request");
+        }
+    }
+
+    /// A frame that ended its connection.
+    pub(crate) fn log_close(&self, conn: ConnId, code: u16, error: &str, now: Timestamp) {
+        let left_out = self.lock().closed.pass(now);
+        if let Some(left_out) = left_out {
+            tracing::info!(conn, code, error, left_out, "refused a frame and closed its connection");
+        }
+    }
+
+    pub(crate) fn log_binary(&self, conn: ConnId, bytes: usize, now: Timestamp) {
+        let left_out = self.lock().binary.pass(now);
+        if let Some(left_out) = left_out {
+            tracing::warn!(conn, bytes, left_out, "refused a binary frame");
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, RefusalLog> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Which lines may pass.
 #[derive(Debug)]
-pub(crate) struct RefusalLog {
+struct RefusalLog {
     foreign: Quiet,
     full: Quiet,
     busy: Quiet,
     gone: Quiet,
     no_answer: Quiet,
+    pace: Quiet,
+    too_large: Quiet,
+    bad_body: Quiet,
+    bad_path: Quiet,
+    closed: Quiet,
+    binary: Quiet,
+    /// Of each status from 400 to 499.
+    answers: BTreeMap<StatusCode, Quiet>,
 }
 
 impl RefusalLog {
-    pub(crate) fn new() -> Self {
+    fn new() -> Self {
         let [foreign, full, busy, gone, no_answer] = [const { Quiet::new(LOG_EVERY) }; 5];
-        Self { foreign, full, busy, gone, no_answer }
+        let [pace, too_large, bad_body, bad_path, closed, binary] = [const { Quiet::new(LOG_EVERY) }; 6];
+        let answers = BTreeMap::new();
+        Self {
+            foreign,
+            full,
+            busy,
+            gone,
+            no_answer,
+            pace,
+            too_large,
+            bad_body,
+            bad_path,
+            closed,
+            binary,
+            answers,
+        }
     }
 
-    pub(crate) fn log(&mut self, refusal: &Refusal, path: &str, now: Timestamp) {
-        if let Some(left_out) = self.pass(refusal, now) {
-            refusal.log(path, left_out);
-        }
+    fn pass_answer(&mut self, status: StatusCode, now: Timestamp) -> Option<u64> {
+        self.answers.entry(status).or_insert(const { Quiet::new(LOG_EVERY) }).pass(now)
     }
 
     fn pass(&mut self, refusal: &Refusal, now: Timestamp) -> Option<u64> {
@@ -146,13 +239,12 @@ impl RefusalLog {
             Refusal::Busy { .. } => self.busy.pass(now),
             Refusal::Gone => self.gone.pass(now),
             Refusal::NoAnswer { .. } => self.no_answer.pass(now),
+            Refusal::Pace(_) => self.pace.pass(now),
+            Refusal::BodyTooLarge { .. } => self.too_large.pass(now),
+            Refusal::BadBody { .. } => self.bad_body.pass(now),
+            Refusal::BadPath => self.bad_path.pass(now),
             // For those who debug, and they want to see each.
-            Refusal::Pace(_)
-            | Refusal::NotAWebSocket { .. }
-            | Refusal::BodyTooLarge { .. }
-            | Refusal::BadBody { .. }
-            | Refusal::BadPath
-            | Refusal::NotFound => Some(0),
+            Refusal::NotAWebSocket { .. } | Refusal::NotFound => Some(0),
         }
     }
 }
@@ -184,5 +276,38 @@ mod tests {
         assert!(passed.eq([0, 999, 999]), "each says how many were left out before it");
         let full = Refusal::TooManySessions { max: 1 };
         assert_eq!(log.pass(&full, Duration::from_millis(2500)), Some(0));
+    }
+
+    #[test]
+    fn answers_are_logged_once_a_second_for_each_status() {
+        let mut log = RefusalLog::new();
+        let (bad, conflict) = (StatusCode::BAD_REQUEST, StatusCode::CONFLICT);
+        let passed = [(bad, 0), (bad, 1), (conflict, 2), (bad, 999), (conflict, 999), (bad, 1000)]
+            .map(|(status, ms)| log.pass_answer(status, Duration::from_millis(ms)));
+        assert_eq!(passed, [Some(0), None, Some(0), None, None, Some(2)]);
+    }
+
+    #[test]
+    fn every_refusal_has_a_sentence() {
+        let pace = PaceError::Repeated { name: crate::pace::PaceName::Batch };
+        let refusals = [
+            Refusal::ForeignOrigin { origin: String::new() },
+            Refusal::Pace(pace),
+            Refusal::NotAWebSocket { lacks: String::new() },
+            Refusal::TooManySessions { max: 1 },
+            Refusal::Busy { max: 1 },
+            Refusal::Gone,
+            Refusal::NoAnswer { waited_s: 1 },
+            Refusal::BodyTooLarge { max_bytes: 1 },
+            Refusal::BadBody { cause: String::new() },
+            Refusal::BadPath,
+            Refusal::NotFound,
+        ];
+        for refusal in refusals {
+            let sentence = refusal.sentence();
+            assert!(sentence.starts_with(|c: char| c.is_ascii_uppercase()), "{sentence}");
+            assert!(sentence.ends_with('.') && !sentence.ends_with(".."), "{sentence}");
+        }
+        assert_eq!(Refusal::NotFound.sentence(), "There is nothing at this address.");
     }
 }

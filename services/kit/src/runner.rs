@@ -22,6 +22,7 @@ use crate::{
     handle::{Command, Reply},
     machine::{ConnId, Input, Machine, Output, StoreEvent, Timestamp},
     outbox::{Counted, OutFrame, Outbox, OutboxLimits, Pushed},
+    quiet::Quiet,
     steps::StepWatch,
     tap::{Body, SessionEvent, Start, Tap},
 };
@@ -32,6 +33,13 @@ pub const QUEUE_COMMANDS: usize = 256;
 const COMMANDS_PER_TURN: usize = 64;
 /// HTTP requests whose answers the machine still owes; beyond it new ones get 503.
 pub const MAX_WAITING_HTTP: usize = 1024;
+
+/// How often it is logged at most that a peer was told of an error: a peer must not be able to fill the log.
+const ERROR_LOG_EVERY: Duration = Duration::from_secs(1);
+/// What of such an error reaches the log, bytes; the rest is left out.
+const SHOWN_ERROR_BYTES: usize = 400;
+/// How an [`ErrorFrame`](wire::frame::ErrorFrame) begins.
+const ERROR_FRAME: &str = r#"{"type":"error","message":"#;
 
 /// RFC 6455 section 7.4.1: the service is going away.
 pub const CLOSE_GOING_AWAY: u16 = 1001;
@@ -118,6 +126,7 @@ impl Runner {
             last_http: 0,
             waiting: BTreeMap::new(),
             out: Vec::new(),
+            errors_told: Quiet::new(ERROR_LOG_EVERY),
             stopping: None,
         };
         (handle, tokio::spawn(actor.run(queue, stop)))
@@ -136,6 +145,7 @@ struct Actor {
     last_http: u64,
     waiting: BTreeMap<u64, Reply>,
     out: Vec<Output>,
+    errors_told: Quiet,
     /// Once stopping: when it ends, sessions or not.
     stopping: Option<Timestamp>,
 }
@@ -331,6 +341,7 @@ impl Actor {
                     }
                 }
                 Output::Send { conn, text, key } => {
+                    self.log_error(now, conn, &text);
                     let counted = if snapshot_of == Some(conn) { Counted::No } else { Counted::Yes };
                     self.push(conn, OutFrame { text, key, seq, ping: None }, counted);
                 }
@@ -360,6 +371,16 @@ impl Actor {
         self.out = out;
     }
 
+    /// A machine keeps no log, and a frame that can't be understood is worth a line.
+    fn log_error(&mut self, now: Timestamp, conn: ConnId, text: &str) {
+        if text.starts_with(ERROR_FRAME)
+            && let Some(left_out) = self.errors_told.pass(now)
+        {
+            let told = text.get(..text.floor_char_boundary(SHOWN_ERROR_BYTES));
+            tracing::info!(conn, told, left_out, "refused a frame");
+        }
+    }
+
     fn push(&self, conn: ConnId, frame: OutFrame, counted: Counted) {
         if let Some(open) = self.conns.all.get(&conn) {
             push(conn, &open.outbox, frame, counted);
@@ -376,5 +397,14 @@ fn push(conn: ConnId, outbox: &Outbox, frame: OutFrame, counted: Counted) {
             tracing::error!(conn, bytes, "a frame is too large to send: closing");
             outbox.close(CLOSE_INTERNAL, "a message was too large to send");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn an_error_frame_is_known_by_its_beginning() {
+        let frame = wire::frame::ErrorFrame { message: "no".to_owned() };
+        assert!(serde_json::to_string(&frame).unwrap().starts_with(super::ERROR_FRAME));
     }
 }

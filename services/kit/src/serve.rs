@@ -1,6 +1,12 @@
 //! The listener of a service, its connections, and their orderly end.
 
-use std::{future::poll_fn, net::SocketAddr, sync::Arc, task::Poll, time::Duration};
+use std::{
+    future::poll_fn,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    task::Poll,
+    time::Duration,
+};
 
 use axum::Router;
 use hyper::{server::conn::http1, service::service_fn};
@@ -31,6 +37,9 @@ pub const MAX_HEADER_BYTES: usize = 16 << 10;
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 /// How often that is logged at most: it may last, or come and go with each connection.
 const ACCEPT_LOG_EVERY: Duration = Duration::from_secs(60);
+
+/// How often it is logged at most that what a client sent is no HTTP: it must not be able to fill the log.
+const NO_HTTP_LOG_EVERY: Duration = Duration::from_secs(1);
 
 /// How long things may take. The defaults are the contract's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,10 +81,11 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
     let tasks = TaskTracker::new();
     let places = Arc::new(Semaphore::new(MAX_HTTP_CONNECTIONS));
     let (clock, mut log) = (Clock::start(), Quiet::new(ACCEPT_LOG_EVERY));
+    let no_http = NoHttpLog { clock, quiet: Arc::new(Mutex::new(Quiet::new(NO_HTTP_LOG_EVERY))) };
     while let Some((tcp, addr, place)) = accept(&listener, &places, &stop, clock, &mut log).await {
         let (line, linger) = (Line::default(), Linger::default());
         let connection = Connection { addr, line, linger, sessions: tasks.clone() };
-        tasks.spawn(connect(tcp, connection, router.clone(), place, stop.clone(), limits));
+        tasks.spawn(connect(tcp, connection, router.clone(), place, stop.clone(), limits, no_http.clone()));
     }
     drop(listener);
     tasks.close();
@@ -120,6 +130,7 @@ async fn connect(
     place: OwnedSemaphorePermit,
     stop: CancellationToken,
     limits: ServeLimits,
+    no_http: NoHttpLog,
 ) {
     // A change must not wait for the acknowledgement of the one before.
     if let Err(error) = tcp.set_nodelay(true) {
@@ -129,6 +140,7 @@ async fn connect(
     let watch = WriteWatch::new(line.clone(), limits.write);
     let io = TokioIo::new(LingeringStream::new(tcp, linger.clone(), watch));
     let router = TowerToHyperService::new(router);
+    let addr = connection.addr;
     let service = service_fn(move |mut request: hyper::Request<_>| {
         let under_way = connection.line.request();
         request.extensions_mut().insert(connection.clone());
@@ -161,9 +173,29 @@ async fn connect(
         }
     };
     if let Err(error) = served {
-        tracing::debug!(%error, "an HTTP connection failed");
+        if error.is_parse() {
+            no_http.log(addr, &error);
+        } else {
+            tracing::debug!(%error, "an HTTP connection failed");
+        }
         // What it went on sending must not make its kernel throw our refusal away.
         linger.ask();
     }
     drop(place);
+}
+
+/// The log of requests that hyper refuses itself, with 400 or 431: no handler sees them.
+#[derive(Clone)]
+struct NoHttpLog {
+    clock: Clock,
+    quiet: Arc<Mutex<Quiet>>,
+}
+
+impl NoHttpLog {
+    fn log(&self, addr: SocketAddr, error: &hyper::Error) {
+        let left_out = self.quiet.lock().unwrap_or_else(PoisonError::into_inner).pass(self.clock.now());
+        if let Some(left_out) = left_out {
+            tracing::info!(%addr, %error, left_out, "refused a request that is no HTTP or has too large headers");
+        }
+    }
 }

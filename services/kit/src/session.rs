@@ -23,6 +23,7 @@ use tokio_tungstenite::{
 use wire::frame::ErrorFrame;
 
 use crate::{
+    error::Refusals,
     linger::Linger,
     machine::{ConnId, Timestamp},
     outbox::{CloseReason, Counted, OutFrame, Outbox},
@@ -95,6 +96,7 @@ pub(crate) struct Hello {
     pub(crate) path: String,
     pub(crate) query: String,
     pub(crate) pace: Pace,
+    pub(crate) refusals: Refusals,
 }
 
 /// A WebSocket over what is left of an HTTP connection.
@@ -138,7 +140,7 @@ async fn open(
     limits: SessionLimits,
     linger: Option<Linger>,
 ) -> Option<Box<Session>> {
-    let Hello { peer, path, query, pace } = hello;
+    let Hello { peer, path, query, pace, refusals } = hello;
     let Ok(Opened { conn, outbox }) = handle.open(peer, path, query).await else {
         turn_away(socket, limits.close_wait).await;
         return None;
@@ -159,6 +161,7 @@ async fn open(
         next_ping: now + limits.ping_every,
         progress: (0, now),
         warned: false,
+        refusals,
         unanswered: 0..0,
         handle,
     }))
@@ -191,6 +194,7 @@ struct Session {
     progress: (u64, Timestamp),
     /// A binary frame was refused before.
     warned: bool,
+    refusals: Refusals,
     /// The machine's pings that a pong may still answer.
     unanswered: Range<u64>,
 }
@@ -394,7 +398,7 @@ impl Session {
         self.handle.record(SessionEvent::Binary { conn, bytes });
         // Once per connection: a peer must not be able to fill the log.
         if !mem::replace(&mut self.warned, true) {
-            tracing::warn!(conn, bytes, "refused a binary frame; more of this connection are not logged");
+            self.refusals.log_binary(conn, bytes, self.heard);
         }
         let message = "binary frames are not understood here; send JSON as text".to_owned();
         match serde_json::to_string(&ErrorFrame { message }) {
@@ -434,6 +438,7 @@ impl Session {
         // Not after a half-read frame: nothing sensible can follow.
         self.reading = false;
         let now = self.handle.clock().now();
+        self.refusals.log_close(self.conn, code, &message, now);
         self.close(CloseReason { code, reason: reason.to_owned() }, now);
     }
 

@@ -1,10 +1,6 @@
 //! Routes that forward to a machine, so that a service's own `routes.rs` is a list.
 
-use std::{
-    net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -24,7 +20,8 @@ use tokio::{sync::Semaphore, time::timeout};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::{
-    error::{Refusal, RefusalLog, json_response},
+    error::{Refusal, Refusals, json_response},
+    linger::Linger,
     origin::Origins,
     pace::Pace,
     runner::{Answered, Asked, Handle, Peer},
@@ -33,10 +30,6 @@ use crate::{
     tap::SessionEvent,
 };
 
-/// Largest request body, bytes; a larger one gets 413.
-pub const MAX_BODY_BYTES: usize = 1 << 20;
-/// How long a request body may take to arrive; then it counts as broken off.
-pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Characters of a refused path that reach the log and the recording; the rest is left out.
 const SHOWN_PATH_CHARS: usize = 200;
 
@@ -46,9 +39,25 @@ pub struct Web {
     handle: Handle,
     origins: Origins,
     limits: SessionLimits,
+    bodies: BodyLimits,
     errors: ErrorBody,
     places: Arc<Semaphore>,
-    refusals: Arc<Mutex<RefusalLog>>,
+    refusals: Refusals,
+}
+
+/// Limits of the bodies of requests. The defaults are the contract's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BodyLimits {
+    /// Largest body, bytes; a larger one gets 413, and what is left of it isn't read.
+    pub max_bytes: usize,
+    /// How long a body may take to arrive; then it counts as broken off.
+    pub arrives_within: Duration,
+}
+
+impl Default for BodyLimits {
+    fn default() -> Self {
+        Self { max_bytes: 1 << 20, arrives_within: Duration::from_secs(10) }
+    }
 }
 
 /// What the body of an answer with a status from 400 on is.
@@ -66,8 +75,15 @@ impl Web {
     #[must_use]
     pub fn new(handle: Handle, origins: Origins, limits: SessionLimits) -> Self {
         let places = Arc::new(Semaphore::new(limits.max_sessions.min(Semaphore::MAX_PERMITS)));
-        let refusals = Arc::new(Mutex::new(RefusalLog::new()));
-        Self { handle, origins, limits, errors: ErrorBody::default(), places, refusals }
+        let refusals = Refusals::new();
+        let (bodies, errors) = (BodyLimits::default(), ErrorBody::default());
+        Self { handle, origins, limits, bodies, errors, places, refusals }
+    }
+
+    /// Bodies are held to these limits.
+    #[must_use]
+    pub fn bodies(self, bodies: BodyLimits) -> Self {
+        Self { bodies, ..self }
     }
 
     /// Errors are told like this.
@@ -85,7 +101,7 @@ impl Web {
             let asker = Asker::of(&request);
             web.forward(request).await.unwrap_or_else(|refusal| web.refused(refusal, asker))
         })
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(DefaultBodyLimit::max(self.bodies.max_bytes))
     }
 
     /// Accepts WebSockets at `path` and runs their sessions.
@@ -114,17 +130,14 @@ impl Web {
         let uri = request.uri().clone();
         let path = percent_decode_str(uri.path()).decode_utf8().map_err(|_| Refusal::BadPath)?;
         let idempotency_key = idempotency_key(request.headers());
-        let body = read_body(request).await?;
+        let body = read_body(request, self.bodies).await?;
         let query = uri.query().unwrap_or_default().to_owned();
         let asked =
             Asked { method: method.to_string(), path: path.to_string(), query, body, idempotency_key };
         let Answered { status, body, link } = self.handle.ask(asked).await?;
         if status.is_client_error() {
-            // A machine keeps no log; what is not there is asked for every day.
-            match status {
-                StatusCode::NOT_FOUND => tracing::debug!(%method, path = &*path, body, "not found"),
-                _ => tracing::info!(%method, path = &*path, %status, body, "refused a request"),
-            }
+            let path: String = path.chars().take(SHOWN_PATH_CHARS).collect();
+            self.refusals.log_answer((&method, &path), (status, &body), self.handle.clock().now());
         }
         let mut response = self.errors.response(status, body);
         if let Some(link) = link.and_then(|link| HeaderValue::try_from(link).ok()) {
@@ -148,7 +161,7 @@ impl Web {
         let tracked = connection.as_ref().map(|connection| connection.sessions.token());
         let (line, linger) = connection.map(|connection| (connection.line, connection.linger)).unzip();
         let (handle, limits) = (self.handle.clone(), self.limits);
-        let hello = Hello { peer, path: path.to_owned(), query, pace };
+        let hello = Hello { peer, path: path.to_owned(), query, pace, refusals: self.refusals.clone() };
         tokio::spawn(async move {
             let upgraded = match upgrade.await {
                 Ok(upgraded) => upgraded,
@@ -169,14 +182,18 @@ impl Web {
     }
 
     fn refused(&self, refusal: Refusal, asker: Asker) -> Response {
-        let Asker { addr, path } = asker;
+        let Asker { addr, path, linger } = asker;
+        // What it goes on sending must not make its kernel throw the refusal away.
+        if let Some(linger) = linger {
+            linger.ask();
+        }
         let now = self.handle.clock().now();
-        self.refusals.lock().unwrap_or_else(PoisonError::into_inner).log(&refusal, &path, now);
+        self.refusals.log(&refusal, &path, now);
         let status = refusal.status().as_u16();
         self.handle.record(SessionEvent::Refused { addr: name(addr), path, status });
         match self.errors {
             ErrorBody::Json => refusal.into_response(),
-            ErrorBody::Sentence => self.errors.response(refusal.status(), refusal.to_string()),
+            ErrorBody::Sentence => self.errors.response(refusal.status(), refusal.sentence()),
         }
     }
 }
@@ -222,12 +239,19 @@ fn idempotency_key(headers: &HeaderMap) -> Option<String> {
 struct Asker {
     addr: Option<SocketAddr>,
     path: String,
+    /// Of a request with a body, which the refusal may have left unread.
+    linger: Option<Linger>,
 }
 
 impl Asker {
     fn of(request: &Request) -> Self {
-        let addr = request.extensions().get::<Connection>().map(|connection| connection.addr);
-        Self { addr, path: request.uri().path().chars().take(SHOWN_PATH_CHARS).collect() }
+        let connection = request.extensions().get::<Connection>();
+        let has_body = !request.body().is_end_stream();
+        Self {
+            addr: connection.map(|connection| connection.addr),
+            path: request.uri().path().chars().take(SHOWN_PATH_CHARS).collect(),
+            linger: connection.filter(|_| has_body).map(|connection| connection.linger.clone()),
+        }
     }
 }
 
@@ -235,14 +259,15 @@ fn name(addr: Option<SocketAddr>) -> String {
     addr.map_or_else(|| "unknown".to_owned(), |addr| addr.to_string())
 }
 
-async fn read_body(request: Request) -> Result<String, Refusal> {
-    let too_large = Refusal::BodyTooLarge { max_bytes: MAX_BODY_BYTES };
+async fn read_body(request: Request, limits: BodyLimits) -> Result<String, Refusal> {
+    let BodyLimits { max_bytes, arrives_within } = limits;
+    let too_large = Refusal::BodyTooLarge { max_bytes };
     // What announces itself as too large isn't waited for.
-    if request.body().size_hint().lower() > MAX_BODY_BYTES as u64 {
+    if request.body().size_hint().lower() > max_bytes as u64 {
         return Err(too_large);
     }
     let broken = |cause: &str| Refusal::BadBody { cause: cause.to_owned() };
-    let bytes = match timeout(BODY_TIMEOUT, Bytes::from_request(request, &())).await {
+    let bytes = match timeout(arrives_within, Bytes::from_request(request, &())).await {
         Err(_) => return Err(broken("it did not arrive in time")),
         Ok(Err(BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)))) => {
             return Err(too_large);

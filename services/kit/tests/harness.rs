@@ -9,11 +9,11 @@ use kit::{
     machine::Machine,
     origin::Origins,
     outbox::OutboxLimits,
-    runner::{Handle, NoKeeper, Runner, RunnerLimits, StartParts},
+    runner::{Handle, Keeper, NoKeeper, Runner, RunnerLimits, StartParts},
     serve::{ServeLimits, serve},
     session::SessionLimits,
     tap::{Body, Event, Events, Tap},
-    web::Web,
+    web::{ErrorBody, Web},
 };
 use serde_json::Value;
 use tokio::{
@@ -41,6 +41,8 @@ pub struct Options {
     pub header: Duration,
     pub write: Duration,
     pub origins: Vec<&'static str>,
+    pub errors: ErrorBody,
+    pub keeper: Box<dyn Keeper>,
 }
 
 impl Default for Options {
@@ -54,6 +56,8 @@ impl Default for Options {
             header: PATIENCE,
             write: PATIENCE,
             origins: Vec::new(),
+            errors: ErrorBody::default(),
+            keeper: Box::new(NoKeeper),
         }
     }
 }
@@ -74,15 +78,15 @@ impl Bench {
     }
 
     pub async fn with(options: Options) -> Self {
-        let Options { toy, session, outbox, shutdown, header, write, origins } = options;
+        let Options { toy, session, outbox, shutdown, header, write, origins, errors, keeper } = options;
         let (tap, events) = Tap::on();
         let (clock, stop) = (Clock::start(), CancellationToken::new());
         let start = StartParts { version: "0.0.0".into(), seed: 7, config: Value::Null };
         let limits = RunnerLimits { outbox, shutdown };
         let machine: Box<dyn Machine> = Box::new(toy);
         let (handle, runner) =
-            Runner::spawn(machine, Box::new(NoKeeper), start, tap.of("toy"), clock, limits, stop.clone());
-        let web = Web::new(handle.clone(), Origins::new(&origins).unwrap(), session);
+            Runner::spawn(machine, keeper, start, tap.of("toy"), clock, limits, stop.clone());
+        let web = Web::new(handle.clone(), Origins::new(&origins).unwrap(), session).errors(errors);
         let routes = Router::new()
             .route("/set", web.http_route())
             .route("/health", web.http_route())

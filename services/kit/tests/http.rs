@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use futures_util::future::select_all;
-use kit::{runner::MAX_WAITING_HTTP, serve::MAX_HEADER_BYTES};
+use kit::{machine::Input, runner::MAX_WAITING_HTTP, serve::MAX_HEADER_BYTES, tap::Body, web::ErrorBody};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -149,5 +149,53 @@ async fn more_waiting_requests_than_allowed_are_refused() {
     drop(left);
     let (status, _) = bench.handle.http("GET", "/health", "", String::new()).await;
     assert_eq!(status, 200, "those who left made room");
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn a_key_reaches_the_machine_and_a_link_the_client() {
+    let bench = Bench::start().await;
+    for key in ["idempotency-key: k-1\r\n", "Idempotency-Key: \u{e9}\r\n", ""] {
+        let request =
+            format!("POST /set HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 1\r\n{key}\r\n1");
+        assert!(bench.request(&request).await.starts_with("HTTP/1.1 200"));
+    }
+    let request = "GET /thing/linked HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    let (head, body) = head_and_body(&bench.request(request).await);
+    assert!(head.contains("\r\nlink: </thing/next>; rel=\"next\"\r\n"), "{head}");
+    assert_eq!(body, "[]");
+    let keys = bench.finish().await.into_iter().filter_map(|event| match event.body {
+        Body::In(Input::Http { idempotency_key, method, .. }) if method == "POST" => Some(idempotency_key),
+        _ => None,
+    });
+    assert_eq!(keys.collect::<Vec<_>>(), [Some("k-1".to_owned()), Some("\u{e9}".to_owned()), None]);
+}
+
+#[tokio::test]
+async fn a_service_that_says_errors_in_sentences_gets_them_as_text() {
+    let bench = Bench::with(Options { errors: ErrorBody::Sentence, ..Options::default() }).await;
+    for (request, status, sentence) in [
+        ("GET /nowhere HTTP/1.1", 404, "There is nothing at this address."),
+        (
+            "GET /ws?batch_ms=5&batch_ms=6 HTTP/1.1",
+            400,
+            "The parameter batch_ms must be given once, not several times.",
+        ),
+        (
+            "POST /set HTTP/1.1\r\ncontent-length: 1048577",
+            413,
+            "The request body may have at most 1048576 bytes.",
+        ),
+        // The machine's own words, as they are.
+        ("POST /set HTTP/1.1", 400, r#"{"error":"not a number"}"#),
+    ] {
+        let answer = bench.request(&format!("{request}\r\nhost: x\r\nconnection: close\r\n\r\n")).await;
+        let (head, body) = head_and_body(&answer);
+        assert!(head.starts_with(&format!("http/1.1 {status}")), "{answer}");
+        assert!(head.contains("content-type: text/plain; charset=utf-8"), "{answer}");
+        assert_eq!(body, sentence);
+    }
+    let answer = bench.request("GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    assert!(answer.contains("content-type: application/json"), "{answer}");
     bench.finish().await;
 }

@@ -50,6 +50,10 @@ impl Toy {
         } else if let Some(bytes) = command["huge"].as_u64() {
             let text = "x".repeat(usize::try_from(bytes).unwrap()).into();
             out.push(Output::Send { conn, text, key: None });
+        } else if let Some(token) = command["ping"].as_u64() {
+            out.push(Output::Ping { conn, token });
+        } else if let Some(batch) = command["commit"].as_u64() {
+            out.push(Output::Commit { batch, changes: json!([batch]).to_string() });
         } else if command["panic"] == true {
             panic!("as you wish");
         } else {
@@ -65,6 +69,7 @@ impl Toy {
     }
 
     fn http(&mut self, id: u64, method: &str, path: &str, query: &str, body: &str, out: &mut Vec<Output>) {
+        let mut link = None;
         let (status, body) = match (method, path) {
             ("POST", "/set") => match body.parse() {
                 Ok(number) => {
@@ -75,10 +80,14 @@ impl Toy {
             },
             ("GET", "/later") => return self.waiting = Some(id),
             ("GET", "/health") => (200, json!({ "status": "ok", "open": self.open.len() }).to_string()),
+            ("GET", "/thing/linked") => {
+                link = Some("</thing/next>; rel=\"next\"".to_owned());
+                (200, "[]".to_owned())
+            }
             ("DELETE", _) => (204, String::new()),
             _ => (404, json!({ "error": "unknown", "path": path, "query": query }).to_string()),
         };
-        out.push(Output::Http { id, status, body, link: None });
+        out.push(Output::Http { id, status, body, link });
     }
 }
 

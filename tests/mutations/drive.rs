@@ -54,6 +54,10 @@ pub fn drive(life: &Life, factory: &Factory) -> Vec<Trace> {
     shell.failing = 0;
     shell.feed(Input::Store { event: StoreEvent::Back });
     shell.go_to(shell.now + SETTLE);
+    // What is held back to be told together with more is told now: a console that listens must not know less than
+    // one that asks.
+    shell.feed(Input::Stopping);
+    shell.go_to(shell.now);
     for (n, (path, query)) in super::judge::consoles(&life.service).iter().enumerate() {
         let conn = PROBE + n as u64;
         shell.feed(Input::Open { conn, path: (*path).to_owned(), query: (*query).to_owned() });

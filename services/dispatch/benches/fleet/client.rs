@@ -117,10 +117,16 @@ impl Socket {
 
     /// The task it is sent.
     pub async fn task(&mut self) -> String {
-        let text = timeout(PATIENCE, self.next()).await.expect("no task comes").expect("it was closed");
-        let frame: Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(frame["type"], "task", "{frame}");
-        frame["task_id"].as_str().unwrap().to_owned()
+        loop {
+            let text = timeout(PATIENCE, self.next()).await.expect("no task comes").expect("it was closed");
+            let frame: Value = serde_json::from_str(&text).unwrap();
+            match frame["type"].as_str() {
+                Some("task") => return frame["task_id"].as_str().unwrap().to_owned(),
+                // Of the last one, if it was done before a pong could say that it had come.
+                Some("cancel") => {}
+                _ => panic!("{frame}"),
+            }
+        }
     }
 }
 

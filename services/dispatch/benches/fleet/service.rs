@@ -91,7 +91,9 @@ pub async fn run(folder: &str, commits: &str) {
     let (clock, stop) = (Clock::start(), CancellationToken::new());
     let (tap, limits) = (Tap::off(), RunnerLimits::default());
     let parts = routes::Parts { version: "0", seed: 1, tap: &tap, clock, limits, stop: stop.clone() };
-    let config = Config { gather_ms: GATHER_MS, ..Config::default() };
+    // To see what gathering does: DEPOT_BENCH_GATHER_MS=0.
+    let gather_ms = env::var("DEPOT_BENCH_GATHER_MS").ok().and_then(|ms| ms.parse().ok());
+    let config = Config { gather_ms: gather_ms.unwrap_or(GATHER_MS), ..Config::default() };
     let (handle, _) = routes::start(&config, parts, Box::new(keeper));
     let teller = handle.clone();
     let _ = desk.tell(move |event| teller.store_blocking(event));

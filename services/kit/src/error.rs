@@ -54,7 +54,7 @@ pub enum Refusal {
     #[error("the service is stopping; try again in a moment")]
     Gone,
     /// The machine didn't answer in time.
-    #[error("the service did not answer in time; try again in a moment")]
+    #[error("the service did not answer in time; if you asked for a change, look whether it was made")]
     NoAnswer {
         /// How long was waited.
         waited_s: u64,

@@ -202,8 +202,11 @@ impl ErrorBody {
     fn response(self, status: StatusCode, body: String) -> Response {
         let is_error = status.is_client_error() || status.is_server_error();
         match self {
-            // Text is axum's `text/plain; charset=utf-8`.
-            Self::Sentence if is_error && !body.is_empty() => (status, body).into_response(),
+            // Text is axum's `text/plain; charset=utf-8`. A status that says that all is not well is an object all
+            // the same.
+            Self::Sentence if is_error && !body.is_empty() && !body.starts_with('{') => {
+                (status, body).into_response()
+            }
             Self::Sentence | Self::Json => json_response(status, body),
         }
     }

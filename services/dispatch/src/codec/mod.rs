@@ -2,8 +2,8 @@
 //!
 //! The machine has a core only while the store is its own: before it is opened, and after it is lost, it stands
 //! by. Then requests get 503 and sockets are closed with 1013. What the store holds comes in as
-//! [`StoreEvent::Opened`], the fate of each commit as [`StoreEvent::Committed`]: a replay, which has no store,
-//! is fed the very outcomes of the day.
+//! [`StoreEvent::Loading`] and, the last part, [`StoreEvent::Opened`]; the fate of each commit as
+//! [`StoreEvent::Committed`]: a replay, which has no store, is fed the very outcomes of the day.
 
 pub mod body;
 pub mod http;
@@ -183,7 +183,6 @@ impl Codec {
             // Kept waiting it might be made after all, long after its asker was told that it wasn't.
             (Request::Write(_), Some(_), Err(_)) => out.push(refusal(id, standing_by(&self.store))),
             (Request::Write(write), Some(_), Ok(())) => {
-                // Only what is done once more by mistake needs a key; the others do nothing the second time.
                 self.asked.insert(id);
                 self.tell(now, Command::Write { id, key, write }, out);
             }

@@ -315,12 +315,15 @@ impl Core {
             self.upkeep(now, &at, &mut batch.changes, out);
             // What is committed anyway takes along what is gathered.
             let gathers = batch.changes.is_empty() && self.gathers(now);
+            let mut points = 0;
             while !gathers
                 && batch.changes.len() < BATCH_CHANGES
-                && batch.changes.iter().map(Change::points).sum::<usize>() < BATCH_POINTS
+                && points < BATCH_POINTS
                 && let Some(waiting) = self.queue.pop_front()
             {
+                let before = batch.changes.len();
                 self.decide(&at, &waiting, &mut batch);
+                points += batch.changes.iter().skip(before).map(Change::points).sum::<usize>();
                 batch.from.push(waiting);
             }
             self.assign(&mut batch.changes);

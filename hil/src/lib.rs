@@ -1,0 +1,1 @@
+//! The bench: a real receiver on USB or its twin on a pseudo-terminal, measured against limits with units.

@@ -137,7 +137,7 @@ fn check(suite: Suite, name: &str, selected: &Selected) -> Result<(), Failed> {
 
 /// The report, the seeds, and a smaller session.
 fn told(suite: Suite, name: &str, session: &Session, report: &Report) -> String {
-    let shrunk = match shrink::shrink(session, suite.factory, SHRINK_BUDGET) {
+    let shrunk = match shrink::shrink(session, suite.factory, shrink::Budget::Time(SHRINK_BUDGET)) {
         Ok(shrunk) => match keep(suite, name, &shrunk.bytes) {
             Ok(path) => format!("{shrunk}: {}", path.display()),
             Err(error) => format!("the shrunk session can't be kept: {error}"),

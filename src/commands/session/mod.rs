@@ -234,7 +234,7 @@ fn shrunk(args: &args::Shrink) -> Result<ExitCode, Error> {
     // A machine that panics does so in every trial; what it says is in the result.
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| ()));
-    let shrunk = shrink::shrink(&session, &machines::build, args.budget);
+    let shrunk = shrink::shrink(&session, &machines::build, shrink::Budget::Time(args.budget));
     std::panic::set_hook(hook);
     let shrunk = shrunk?;
     out.write_all(&shrunk.bytes).map_err(Error::file("write", &args.out.out))?;

@@ -125,7 +125,7 @@ fn check(suite: Suite, name: &str, selected: &Selected) -> Result<(), Failed> {
     suite::run(std::slice::from_ref(selected), suite.factory, &order, &mut |done| result = Some(done.result));
     let report =
         result.ok_or("the session wasn't replayed")?.map_err(|error: FailError| error.to_string())?;
-    let session = Session::open(&selected.path)?;
+    let session = selected.open()?;
     match report.outcome() {
         Outcome::Same | Outcome::Lossy => {
             (suite.holds)(&name.replace('/', "-"), &meaning(&session, &report)?);

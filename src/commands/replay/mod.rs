@@ -73,7 +73,7 @@ pub fn in_ci() -> bool {
 
 /// Replays one file, prints its report, and returns its exit code.
 pub fn one(file: &Path) -> Result<u8, Error> {
-    let selected = Selected { path: file.to_owned(), top: file.to_owned() };
+    let selected = Selected::file(file);
     let options = Options::default();
     let order = Order {
         options,
@@ -134,7 +134,11 @@ fn live(args: &Replay) -> Option<wire::Order> {
 }
 
 fn replayed(sessions: &[Selected], order: &Order, each: &mut dyn FnMut(Done)) -> Summary {
-    let length = |selected: &Selected| std::fs::metadata(&selected.path).map_or(0, |metadata| metadata.len());
+    let bytes = |path: &std::path::PathBuf| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+    let length = |selected: &Selected| match &*selected.parts {
+        [] => bytes(&selected.path),
+        parts => parts.iter().map(bytes).fold(0, u64::saturating_add),
+    };
     let bar = progress(Some(sessions.iter().map(length).fold(0, u64::saturating_add)));
     let watch = |read_bytes| bar.set_position(read_bytes);
     let order = Order { watch: &watch, ..*order };
@@ -163,7 +167,7 @@ impl Told<'_> {
         }
         let code = suite::exit_code(&done.result);
         let updated = match (&done.result, self.args.update) {
-            (Ok(report), Some(how)) => update::session(&done.selected.path, report, how, self.args.force),
+            (Ok(report), Some(how)) => update::session(&done.selected, report, how, self.args.force),
             _ => Ok(None),
         };
         let path = done.selected.path.clone();

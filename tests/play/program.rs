@@ -4,7 +4,7 @@ use std::process::Output;
 
 use crate::support::{depot, root, stderr};
 
-const SESSION: &str = "fixtures/sessions/base-survey-in.mcap";
+pub const SESSION: &str = "fixtures/sessions/base-survey-in.mcap";
 
 fn run(args: &[&str]) -> (Option<i32>, String) {
     let output: Output = depot().current_dir(root()).args(args).output().unwrap();

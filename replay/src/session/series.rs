@@ -23,6 +23,7 @@ const PART_DIGITS: usize = 4;
 /// A part that follows another.
 #[derive(Clone, Debug)]
 pub struct Part {
+    /// The file.
     pub path: PathBuf,
     /// What stands before it is in the parts before.
     pub first_event: u64,

@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
+use replay::proxy::tls::TlsError;
 use replay::shrink::ShrinkError;
 use replay::tools::ToolError;
 use replay::update::UpdateError;
@@ -139,6 +140,14 @@ pub enum Error {
         /// The name.
         name: String,
     },
+    /// Somebody to trust, and nobody to ask who they are.
+    #[error(
+        "--ca is for services behind TLS, and no --to is https:// or wss://; leave it out, or correct --to"
+    )]
+    NoTls,
+    /// Services behind TLS can't be spoken with.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// No frame in the whole input.
     #[error("{path} is not a GNSS stream: no NMEA, UBX or RTCM 3 frame in its {bytes} bytes")]
     NotGnss {
@@ -191,6 +200,8 @@ impl Error {
             Self::Usage(_) | Self::Settings(_) | Self::Spec(_) | Self::Scenario(_) | Self::Origin(_) => 2,
             Self::Feed(FeedError::Url { .. }) | Self::Rules(_) => 2,
             Self::NotInCi { .. } | Self::NoTerminal { .. } | Self::Pairs { .. } | Self::SameName { .. } => 2,
+            Self::NoTls | Self::Tls(TlsError::Ca { .. }) | Self::Update(UpdateError::Parts { .. }) => 2,
+            Self::Tls(_) => 1,
             Self::Update(UpdateError::Lossy { .. }) => 3,
             Self::Update(UpdateError::NotRepeatable { .. }) => 6,
             Self::Update(UpdateError::Replay(error)) => error.exit_code(),

@@ -47,3 +47,14 @@ fn clients_need_a_service() {
     let (code, said) = run(&["replay", "--from", "10s", "--until", "20s", "--only", "1", SESSION]);
     assert_eq!(code, Some(0), "{said}");
 }
+
+#[test]
+fn what_begins_in_mid_life_stands_in_for_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let part = folder.path().join("part.mcap");
+    let part = part.to_str().unwrap();
+    let (code, said) = run(&["session", "cut", SESSION, "-o", part, "--from", "20s"]);
+    assert_eq!(code, Some(0), "{said}");
+    let (code, said) = run(&["play", part, "--gps-status-port", "0"]);
+    assert!(code == Some(3) && said.contains("begins in mid-life"), "{said}");
+}

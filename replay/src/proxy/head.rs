@@ -123,6 +123,11 @@ impl Headers {
 
 impl Request {
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+        // RFC 9113, section 3.4: how a client begins that doesn't ask first.
+        if bytes.starts_with(b"PRI * HTTP/2.0") {
+            return Err("the client speaks HTTP/2 without asking; let it speak HTTP/1.1, which is recorded"
+                .to_owned());
+        }
         let mut room = [httparse::EMPTY_HEADER; MAX_HEADERS];
         let mut parsed = httparse::Request::new(&mut room);
         match parsed.parse(bytes) {

@@ -29,12 +29,13 @@ pub fn cat(
     out: &mut impl Write,
 ) -> Result<Option<Problem>, ToolError> {
     let mut problem = None;
-    let mut first = None;
+    let (mut first, mut any) = (None, selection.is_all());
     for event in tools::good(series.events()?, &mut problem) {
         let since = event.at.saturating_sub(*first.get_or_insert(event.at));
         if !selection.takes(&event, since) {
             continue;
         }
+        any = true;
         let written = match form {
             Form::Line => {
                 let text = frame::body(&event.body);
@@ -48,6 +49,9 @@ pub fn cat(
                 written.map_err(|source| ToolError::Write { path: "standard output".into(), source })?;
             }
         }
+    }
+    if !any && problem.is_none() {
+        return Err(ToolError::Nothing { name: series.name() });
     }
     Ok(problem)
 }

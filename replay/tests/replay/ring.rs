@@ -66,7 +66,7 @@ fn parts_are_one_recording_together_and_sessions_alone() {
     // Alone: the first has no end; each other begins in mid-life.
     assert!(matches!(lossy(&parts[0]), (Outcome::Lossy, Some(Lossy::NoEnd { .. }))));
     for part in &parts[1..] {
-        assert!(matches!(lossy(part), (Outcome::Lossy, Some(Lossy::Gap { .. }))));
+        assert!(matches!(lossy(part), (Outcome::Lossy, Some(Lossy::MidLife { .. }))));
         let told = info::info(&Series::open(std::slice::from_ref(part)).unwrap()).unwrap();
         assert!(told.replay.starts_with("not at core level: it begins in mid-life"), "{told}");
         assert!(told.notes.contains_key("continues"), "{told}");
@@ -137,7 +137,7 @@ fn parts_replay_as_one_session_as_far_as_they_are_there() {
     // Without its beginning it begins in mid-life, alone or with others.
     for some in [&parts[1..2], &parts[1..]] {
         let [(outcome, why)] = &replayed(some)[..] else { panic!() };
-        assert!(*outcome == Outcome::Lossy && why.contains("gap"), "{why}");
+        assert!(*outcome == Outcome::Lossy && why.contains("begins in mid-life"), "{why}");
     }
 }
 
@@ -176,7 +176,7 @@ fn a_young_ring_replays_whole_and_an_old_one_says_that_it_cannot() {
     noise(&mut shell, &control, 40);
     let old = control.dump("a test").unwrap();
     assert_ne!(old.file, young.file);
-    assert!(matches!(lossy(&old.file), (Outcome::Lossy, Some(Lossy::Gap { .. }))));
+    assert!(matches!(lossy(&old.file), (Outcome::Lossy, Some(Lossy::MidLife { .. }))));
     let session = Session::open(&old.file).unwrap();
     let events: Vec<_> = session.events().unwrap().map(Result::unwrap).collect();
     assert!(matches!(events[0].body, Body::Start(_)) && matches!(events[1].body, Body::Gap(_)));
@@ -237,7 +237,7 @@ fn an_operator_starts_and_stops() {
     control.state().unwrap();
     let (stopped, summary) = control.stop().unwrap();
     assert_eq!((&stopped, summary.events), (&file, 19));
-    assert!(matches!(lossy(&file), (Outcome::Lossy, Some(Lossy::Gap { .. }))));
+    assert!(matches!(lossy(&file), (Outcome::Lossy, Some(Lossy::MidLife { .. }))));
     shell.live(1);
     drop((shell, tap));
     assert_eq!(recorder.finish().unwrap(), summary);

@@ -8,7 +8,7 @@ use replay::junit::Junit;
 use replay::machines;
 use replay::message;
 use replay::player::{self, Options};
-use replay::report::Report;
+use replay::report::{NOT_FOUND, Report};
 use replay::select::{self, Selected};
 use replay::suite::{self, Done, FailError, Masks, Order, Summary};
 use replay::window::Window;
@@ -28,6 +28,10 @@ pub fn run(args: &Replay) -> Result<ExitCode, Error> {
     if args.update.is_some() && !args.force && in_ci() {
         return Err(Error::NotInCi { what: "--update" });
     }
+    let window = window(args);
+    if window.is_empty() {
+        return Err(Error::EmptyWindow);
+    }
     let mut sessions = select::sessions(&args.paths)?;
     if sessions.is_empty() {
         return Err(Error::NothingSelected);
@@ -43,16 +47,19 @@ pub fn run(args: &Replay) -> Result<ExitCode, Error> {
         junit: Junit::default(),
         html: Html::default(),
         only: None,
+        selected: window.is_whole(),
     };
     let mut result = Ok(());
-    let (window, live) = (window(args), live(args));
+    let live = live(args);
     let order = Order { window: &window, wire: live.as_ref(), ..order(args) };
     let summary = replayed(&sessions, &order, &mut |done| {
         let previous = std::mem::replace(&mut result, Ok(()));
         result = previous.and_then(|()| told.one(done));
     });
     result?;
-    let code = suite::worst(told.codes.iter().copied());
+    // A typo in --only must not pass for a proof.
+    let nothing = (!told.selected && !told.codes.is_empty()).then_some(NOT_FOUND);
+    let code = suite::worst(told.codes.iter().copied().chain(nothing));
     if let Some(file) = &args.junit {
         std::fs::write(file, told.junit.document(&summary)).map_err(Error::file("write", file))?;
     }
@@ -157,6 +164,8 @@ struct Told<'a> {
     html: Html,
     /// Why the only session couldn't be replayed.
     only: Option<Error>,
+    /// Something of a session was to be compared.
+    selected: bool,
 }
 
 impl Told<'_> {
@@ -166,6 +175,7 @@ impl Told<'_> {
             self.html.add(&done);
         }
         let code = suite::exit_code(&done.result);
+        self.selected |= done.result.as_ref().is_ok_and(|report| report.selected);
         let updated = match (&done.result, self.args.update) {
             (Ok(report), Some(how)) => update::session(&done.selected, report, how, self.args.force),
             _ => Ok(None),

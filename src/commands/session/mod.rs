@@ -144,6 +144,9 @@ fn redacted(args: &args::Redact) -> Result<ExitCode, Error> {
         text +=
             &format!("{} bytes of the receiver are in it as they were, positions and all\n", done.kept_bytes);
     }
+    if done.replaced > 0 && done.dropped_bytes == 0 {
+        text += "what the services said of the real values isn't what they say of these: `depot replay --update` makes it a session that replays as recorded\n";
+    }
     print(&text)?;
     ended(done.problem.as_ref())
 }

@@ -28,14 +28,14 @@ pub fn cat(
     form: Form,
     out: &mut impl Write,
 ) -> Result<Option<Problem>, ToolError> {
+    let mut any = selection.is_all();
     let mut problem = None;
-    let (mut first, mut any) = (None, selection.is_all());
+    let mut first = None;
     for event in tools::good(series.events()?, &mut problem) {
         let since = event.at.saturating_sub(*first.get_or_insert(event.at));
         if !selection.takes(&event, since) {
             continue;
         }
-        any = true;
         let written = match form {
             Form::Line => {
                 let text = frame::body(&event.body);
@@ -49,6 +49,7 @@ pub fn cat(
                 written.map_err(|source| ToolError::Write { path: "standard output".into(), source })?;
             }
         }
+        any = true;
     }
     if !any && problem.is_none() {
         return Err(ToolError::Nothing { name: series.name() });

@@ -387,13 +387,17 @@ fn told(
     elapsed: Duration,
 ) -> Report {
     let used_rules = run.tally.used_rules();
+    let mut notes: Vec<String> = run.notes.into_iter().collect();
+    if !run.selected {
+        notes.push("nothing of it is within --from, --until and --only, so nothing is proved".to_owned());
+    }
     let list = differences(run.tally.list, moments, run.first_at);
     Report {
         selected: run.selected,
         session: session.name(),
         recorded_by: session.about().version.clone(),
         versions: run.versions.into_iter().collect(),
-        notes: run.notes.into_iter().collect(),
+        notes,
         inputs: run.tally.inputs,
         outputs: run.tally.outputs,
         recorded: since(run.last_at, run.first_at),

@@ -260,9 +260,6 @@ impl fmt::Display for Report {
         for note in &self.notes {
             writeln!(f, "{note}")?;
         }
-        if !self.selected {
-            writeln!(f, "nothing of it is within --from, --until and --only, so nothing is proved")?;
-        }
         let (inputs, outputs) = (counted(self.inputs, "input"), counted(self.outputs, "output"));
         let recorded = format!("{:.1} s", self.recorded.as_secs_f64());
         write!(

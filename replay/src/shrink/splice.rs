@@ -19,7 +19,7 @@ pub fn splice(text: &str, path: &[Key], source: &str) -> Option<String> {
             let last = if matches!(last, Key::Index(_)) { ours.last()? } else { old };
             let range = match (at.checked_sub(1).and_then(|at| ours.get(at)), ours.get(at + 1)) {
                 (Some(before), _) => before.value.end..last.value.end,
-                (None, Some(next)) if matches!(old.key, Some(_)) => old.start..next.start,
+                (None, Some(next)) if old.key.is_some() => old.start..next.start,
                 (None, _) => old.start..last.value.end,
             };
             replaced(text, range, "")
@@ -133,7 +133,9 @@ impl Cursor<'_> {
         let (start, mut depth) = (self.at, 0_usize);
         loop {
             match self.peek()? {
-                b'"' => drop(self.string()?),
+                b'"' => {
+                    self.string()?;
+                }
                 b'{' | b'[' => {
                     depth += 1;
                     self.at += 1;

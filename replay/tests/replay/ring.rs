@@ -117,9 +117,9 @@ fn parts_replay_as_one_session_as_far_as_they_are_there() {
     };
     let whole = (Outcome::Same, String::new());
     assert_eq!(replayed(&[folder.path().to_owned()]), [whole.clone(), whole.clone()]);
-    assert_eq!(replayed(&[folder.path().join("base.*.mcap")]), [whole.clone()]);
+    assert_eq!(replayed(&[folder.path().join("base.*.mcap")]), vec![whole.clone()]);
     // A shell's expansion, in whatever order, and the name that was given to `--record`.
-    assert_eq!(replayed(&parts.iter().rev().cloned().collect::<Vec<_>>()), [whole.clone()]);
+    assert_eq!(replayed(&parts.iter().rev().cloned().collect::<Vec<_>>()), vec![whole.clone()]);
     assert_eq!(replayed(std::slice::from_ref(&file)), [whole]);
     // One that is missing is named, and what follows isn't made up.
     let away = inside.join("third");

@@ -3,7 +3,7 @@
 //! Eight hours of a whole depot (a 1 Hz base, ten rovers with their tasks, four consoles on every service), made in
 //! virtual time by the machines themselves and written as `depot up --record` writes it, a chunk at least every
 //! 150 ms. Then `depot replay` as users run it: both runs, every output compared, the digests of the two held
-//! against each other. And a minute of the same depot, a thousand times: all runs must have one digest.
+//! against each other. `DEPOT_BENCH_KEEP=FILE` keeps the session. And a minute of the same depot, a thousand times: all runs must have one digest.
 
 #![allow(
     clippy::print_stdout,
@@ -51,15 +51,16 @@ const RUNS: usize = 1_000;
 const SHORT_S: u64 = 60;
 /// Of `depot replay`; the fastest and the median are told.
 const REPLAYS: usize = 5;
-const ROVERS: [&str; 10] = [
-    "bvr-01", "bvr-02", "bvr-03", "bvr-04", "bvr-05", "bvr-06", "bvr-07", "bvr-08", "bvr-09", "bvr-10",
-];
+const ROVERS: [&str; 10] =
+    ["bvr-01", "bvr-02", "bvr-03", "bvr-04", "bvr-05", "bvr-06", "bvr-07", "bvr-08", "bvr-09", "bvr-10"];
 const CONSOLES: usize = 4;
 /// Each rover says so often that it is there.
 const BEAT_S: u64 = 2;
 /// And reaches a waypoint so often.
 const WAYPOINT_S: u64 = 10;
 const WAYPOINTS: u32 = 60;
+/// A port is read so often, and what came meanwhile is one input.
+const READ_INTERVAL: Duration = Duration::from_millis(10);
 /// Each connection is pinged so often.
 const PING_S: u64 = 30;
 
@@ -71,15 +72,20 @@ fn main() {
     let hours = args.next().map_or(HOURS, |arg| arg.parse().unwrap());
     let runs = args.next().map_or(RUNS, |arg| arg.parse().unwrap());
     let clock = Clock::start();
+    let begun = clock.now();
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("day.mcap");
+    let file = env::var_os("DEPOT_BENCH_KEEP").map_or(folder.path().join("day.mcap"), Into::into);
     let duration = Duration::from_secs_f64(hours * 3600.0);
     fs::write(&file, day(duration.as_secs())).unwrap();
     let bytes = fs::metadata(&file).unwrap().len();
-    let made = clock.now();
+    let made = clock.now() - begun;
     let session = Session::open(&file).unwrap();
     let events = session.events().unwrap().map(Result::unwrap).count();
-    println!("{hours} h: {events} events, {:.1} MB (made and read in {:?})", bytes as f64 / 1e6, made);
+    println!(
+        "{hours} h: {events} events, {:.1} MB (made in {:.1} s)",
+        bytes as f64 / 1e6,
+        made.as_secs_f64()
+    );
     verify(&file, &clock);
     thousand(runs, &clock);
 }
@@ -98,7 +104,10 @@ fn verify(file: &Path, clock: &Clock) {
     took.sort_unstable_by_key(|(elapsed, ..)| *elapsed);
     for (which, (elapsed, cpu_s, said)) in [("fastest", &took[0]), ("median", &took[REPLAYS / 2])] {
         let text = said.lines().next().unwrap_or_default();
-        println!("depot replay, {which} of {REPLAYS}: {:.2} s, {cpu_s:.2} s CPU; {text}", elapsed.as_secs_f64());
+        println!(
+            "depot replay, {which} of {REPLAYS}: {:.2} s, {cpu_s:.2} s CPU; {text}",
+            elapsed.as_secs_f64()
+        );
     }
 }
 
@@ -113,7 +122,10 @@ fn thousand(runs: usize, clock: &Clock) {
         digests.extend(report.digests);
     }
     let elapsed = clock.now() - begun;
-    println!("{SHORT_S} s, {inputs} inputs, {runs} runs on one core in {elapsed:.1?}: {} digest(s)", digests.len());
+    println!(
+        "{SHORT_S} s, {inputs} inputs, {runs} runs on one core in {elapsed:.1?}: {} digest(s)",
+        digests.len()
+    );
     assert_eq!(digests.len(), 1);
 }
 
@@ -126,7 +138,8 @@ fn children_s() -> f64 {
 /// So much of it; the file.
 fn day(seconds: u64) -> Vec<u8> {
     let receiver = format!("scenario:seed=8,survey=60,accuracy=2,duration={seconds}");
-    let mut s = Stage::new(&[DISCOVERY, DISPATCH, GPS], Some(&receiver)).flushing(FLUSH_INTERVAL);
+    let mut s = Stage::new(&[DISCOVERY, DISPATCH, GPS], Some(&receiver));
+    s = s.flushing(FLUSH_INTERVAL).reading(READ_INTERVAL);
     s.until(200);
     let mut consoles: Vec<(&str, ConnId)> = Vec::new();
     for _ in 0..CONSOLES {
@@ -143,7 +156,7 @@ fn day(seconds: u64) -> Vec<u8> {
         let mut rover = Rover::new(name);
         rover.registers(&mut s);
         rover.connects(&mut s);
-        let mission = json!({ "name": format!("{name}'s"), "zone_id": zone, "rover_id": name });
+        let mission = json!({ "name": format!("{name}'s"), "zoneId": zone, "roverId": name });
         rovers.push((rover, makes(&mut s, "POST /missions", &mission)));
     }
     for second in 1..seconds.saturating_sub(1) {

@@ -219,11 +219,11 @@ impl Recorder {
                 let (path, rotate, sync) = (path.clone(), plan.rotate, sync.clone());
                 let about = parts::series(&path, about, clock.now().as_nanos());
                 let first = parts::name(&path, 1);
-                let next = move |part, begin: sink::Begin<_>| {
-                    parts::next(&path, &about, rotate, part, begin, &sync)
-                };
+                let next =
+                    move |part, begin: sink::Begin<_>| parts::next(&path, &about, rotate, part, begin, &sync);
                 let part = sink::Part { number: 1, first_seq: crate::format::FIRST_SEQ, missed: 0 };
-                let open_error = |error| CreateError::Open { path: first.clone(), source: ring::other(error) };
+                let open_error =
+                    |error| CreateError::Open { path: first.clone(), source: ring::other(error) };
                 let writer = next(part, &|_| Ok(())).map_err(open_error)?;
                 file = Some(first.clone());
                 let Rotate { bytes, every, .. } = rotate;

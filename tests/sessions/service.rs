@@ -123,8 +123,7 @@ impl Service {
         for conn in self.conns.iter_mut().filter(|conn| !conn.frames.is_empty()) {
             writes.entry(std::mem::take(&mut conn.frames)).or_default().push(conn.id);
         }
-        let write =
-            |(frames, conns)| Write { conns: ranges(conns), frames: ranges(frames), batch: false };
+        let write = |(frames, conns)| Write { conns: ranges(conns), frames: ranges(frames), batch: false };
         writes.into_iter().map(write).collect()
     }
 }

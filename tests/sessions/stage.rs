@@ -94,6 +94,25 @@ impl Stage {
         Self { flush_every: every, ..self }
     }
 
+    /// With a receiver whose port is read as seldom as that.
+    pub fn reading(mut self, every: Duration) -> Self {
+        let none: Box<dyn Iterator<Item = Chunk>> = Box::new(std::iter::empty());
+        let mut chunks = std::mem::replace(&mut self.receiver, none.peekable());
+        let reads = std::iter::from_fn(move || {
+            let Chunk { mut offset, event } = chunks.next()?;
+            let ChunkEvent::Bytes(mut bytes) = event else { return Some(Chunk { offset, event }) };
+            let until = offset + every;
+            let more = |chunk: &Chunk| chunk.offset <= until && matches!(chunk.event, ChunkEvent::Bytes(_));
+            while let Some(chunk) = chunks.next_if(more) {
+                offset = chunk.offset;
+                bytes.extend(chunk.into_bytes());
+            }
+            Some(Chunk { offset, event: ChunkEvent::Bytes(bytes) })
+        });
+        let reads: Box<dyn Iterator<Item = Chunk>> = Box::new(reads);
+        Self { receiver: reads.peekable(), ..self }
+    }
+
     /// Goes on to a time, milliseconds since the start, with all that happens on the way.
     pub fn until(&mut self, ms: u64) {
         self.go_to(self.start + Duration::from_millis(ms));
@@ -257,10 +276,7 @@ impl Stage {
             let Some(first) = first else { break };
             self.now = self.now.max(first);
             if let Some((_, name)) = wake.filter(|(at, _)| *at == first) {
-                self.record(name, Body::In(Input::Timer));
-                let (now, mut out) = (self.now, Vec::new());
-                self.service(name).machine.handle_timeout(now, &mut out);
-                self.carry_out(name, out);
+                self.wakes(name);
             } else if soon == Some(first) {
                 self.soon_comes();
             } else {
@@ -320,7 +336,18 @@ impl Stage {
         self.soon.insert((self.now + after, self.begun), (name, what));
     }
 
+    fn wakes(&mut self, name: &'static str) {
+        self.record(name, Body::In(Input::Timer));
+        let (now, mut out) = (self.now, Vec::new());
+        self.service(name).machine.handle_timeout(now, &mut out);
+        self.carry_out(name, out);
+    }
+
     fn feed(&mut self, name: &'static str, input: Input) {
+        // Whoever comes while it is to be woken comes after that.
+        if self.service(name).machine.next_timeout().is_some_and(|due| due < self.now) {
+            self.wakes(name);
+        }
         self.record(name, Body::In(input.clone()));
         let (now, mut out) = (self.now, Vec::new());
         self.service(name).machine.handle(now, input, &mut out);

@@ -7,9 +7,9 @@ use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::sink::{Begin, Part};
 use super::{CreateError, MAX_KEPT_FILES, NOTE_MIDLIFE, Rotate};
 use crate::tools::series::{NOTE_FIRST_EVENT, NOTE_PART, NOTE_SERIES};
-use super::sink::{Begin, Part};
 use crate::writer::{About, SessionWriter, WriteError};
 
 /// Where a recorder writes. A box, since tests write elsewhere.
@@ -77,7 +77,9 @@ pub fn next(
     if made.is_err() {
         sync.none();
         let _ = fs::remove_file(&place);
-    } else if let Some(old) = rotate.keep.and_then(|keep| part.number.checked_sub(keep)).filter(|old| *old > 0) {
+    } else if let Some(old) =
+        rotate.keep.and_then(|keep| part.number.checked_sub(keep)).filter(|old| *old > 0)
+    {
         // One that somebody has moved away is as good as removed.
         let _ = fs::remove_file(name(path, old));
     }

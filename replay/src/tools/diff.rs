@@ -106,9 +106,7 @@ pub fn diff(a: &Series, b: &Series) -> Result<Diff, ToolError> {
 fn comparable(event: &Recorded) -> bool {
     !matches!(
         event.body,
-        Body::Session(
-            SessionEvent::Written { .. } | SessionEvent::Sent { .. } | SessionEvent::Peer { .. }
-        )
+        Body::Session(SessionEvent::Written { .. } | SessionEvent::Sent { .. } | SessionEvent::Peer { .. })
     )
 }
 

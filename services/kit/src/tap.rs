@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::machine::{ConnId, Input, Output, StoreEvent, StreamEvent, Timestamp};
 use crate::proxied::ProxyEvent;
-pub use crate::written::{Write, ranges};
 use crate::written::{Gathered, Place, Taken};
+pub use crate::written::{Write, ranges};
 
 /// Events that wait for the recorder; beyond it they are lost, counted, and a [`Body::Gap`] says how many.
 pub const QUEUE_EVENTS: usize = 16_384;
@@ -172,11 +172,7 @@ struct Written(Mutex<Vec<(&'static str, Gathered)>>);
 
 impl Written {
     /// Makes a note; takes what was there if it has grown too large.
-    fn note(
-        &self,
-        service: &'static str,
-        note: impl FnOnce(&mut Gathered),
-    ) -> Option<Taken> {
+    fn note(&self, service: &'static str, note: impl FnOnce(&mut Gathered)) -> Option<Taken> {
         let mut services = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = services.iter().position(|(name, _)| *name == service);
         let at = known.unwrap_or_else(|| {
@@ -351,14 +347,7 @@ impl Tap {
 /// For session loops.
 impl Tap {
     /// A connection was written these frames; `place` is the connection's own. An event will tell, soon.
-    pub(crate) fn wrote(
-        &self,
-        now: Timestamp,
-        conn: ConnId,
-        place: &mut Place,
-        frames: &[u64],
-        batch: bool,
-    ) {
+    pub(crate) fn wrote(&self, now: Timestamp, conn: ConnId, place: &mut Place, frames: &[u64], batch: bool) {
         let note = |gathered: &mut Gathered| gathered.note(now, conn, place, frames, batch);
         if let Some(taken) = self.shared.written.note(self.service, note) {
             self.record(now, written(now, taken));
@@ -367,7 +356,9 @@ impl Tap {
 
     /// Tells at once what the service's sessions have written: what is recorded next came after it.
     pub(crate) fn settle(&self, now: Timestamp) {
-        if self.is_on() && let Some(taken) = self.shared.written.take(self.service) {
+        if self.is_on()
+            && let Some(taken) = self.shared.written.take(self.service)
+        {
             self.record(now, written(now, taken));
         }
     }

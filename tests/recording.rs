@@ -15,6 +15,7 @@ use replay::session::{Recorded, Session};
 use crate::support::{capture, depot, skip, stderr, stdout};
 
 mod bad_files;
+mod disk;
 mod running;
 
 use running::{Console, Running};

@@ -12,7 +12,7 @@ use replay::tools::series::Series;
 use serde_json::{Value, json};
 
 use crate::support::depot;
-use crate::support::running::{Running, Up};
+use crate::support::running::Up;
 
 /// `ulimit` without root: files end there as on a full disk. In blocks of 512 bytes.
 const BLOCKS: u32 = 200;

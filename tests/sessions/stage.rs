@@ -90,11 +90,13 @@ impl Stage {
     }
 
     /// With chunks of the file as short as that.
+    #[allow(dead_code, reason = "for benches/eight_hours")]
     pub fn flushing(self, every: Duration) -> Self {
         Self { flush_every: every, ..self }
     }
 
     /// With a receiver whose port is read as seldom as that.
+    #[allow(dead_code, reason = "for benches/eight_hours")]
     pub fn reading(mut self, every: Duration) -> Self {
         let none: Box<dyn Iterator<Item = Chunk>> = Box::new(std::iter::empty());
         let mut chunks = std::mem::replace(&mut self.receiver, none.peekable());

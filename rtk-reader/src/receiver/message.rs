@@ -111,6 +111,18 @@ impl Layers {
     }
 }
 
+/// `RAM`, `BBR and flash`
+impl std::fmt::Display for Layers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut separator = "";
+        for layer in [Layer::Ram, Layer::Bbr, Layer::Flash].into_iter().filter(|layer| self.has(*layer)) {
+            write!(f, "{separator}{layer}")?;
+            separator = " and ";
+        }
+        Ok(())
+    }
+}
+
 /// The part a message has in a transaction: several messages that take effect together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Transaction {

@@ -6,8 +6,14 @@
 //!
 //! Everything here is pure: whoever holds the port reads and writes, and time is an argument.
 
+pub mod change;
 pub mod keys;
+mod link;
 pub mod message;
+mod reading;
 
+pub use change::{Change, Report, Target};
 pub use keys::{Key, KeyId, Kind, Output, Port};
+pub use link::{Do, TRIES, answer_time};
 pub use message::{Answer, Item, Layer, Layers, Request, Transaction};
+pub use reading::{MAX_PAGES, ReadError, Reading, Snapshot, Values};

@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test's helpers may, as the test itself may")]
 
 mod capture;
+mod change;
 mod keys;
 mod message;
+mod model;
 
 use std::path::PathBuf;
 

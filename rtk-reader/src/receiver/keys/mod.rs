@@ -26,8 +26,8 @@ use crate::decode::ubx::cfg_value_bytes;
 pub struct KeyId(pub u32);
 
 impl KeyId {
-    /// In a request to read or delete: every key of every group.
-    pub const ALL: Self = Self(0x0FFF_FFFF);
+    /// In a request to read or delete: every key of every group, as u-center asks for it.
+    pub const ALL: Self = Self(0x0FFF_0000);
 
     /// Bytes of its value: 1, 2, 4 or 8; none if the id names no size, as a wildcard may.
     #[must_use]

@@ -25,6 +25,31 @@ pub fn answer_time(baud: Option<u32>) -> Duration {
     Duration::from_millis(1000 + line.min(10_000))
 }
 
+/// A conversation with a receiver, without the port: whoever holds that takes what is to be done, tells what was heard
+/// and that time has passed, until it is done.
+pub trait Conversation {
+    /// What is to be done next; asked for at the beginning and after every other call, until there is nothing.
+    fn take(&mut self) -> Option<Do>;
+
+    /// When to call [`timeout`](Self::timeout).
+    fn next_timeout(&self) -> Option<Timestamp>;
+
+    /// A frame has come from the receiver.
+    fn heard(&mut self, now: Timestamp, frame: &Frame<'_>);
+
+    /// Time has passed.
+    fn timeout(&mut self, now: Timestamp);
+
+    /// The port is gone.
+    fn lost(&mut self);
+
+    /// Somebody wants it to end as soon as that does no harm.
+    fn stop(&mut self, now: Timestamp);
+
+    /// It has a result.
+    fn is_done(&self) -> bool;
+}
+
 /// What whoever holds the port has to do, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Do {

@@ -10,10 +10,13 @@ pub mod change;
 pub mod keys;
 mod link;
 pub mod message;
+pub mod plan;
 mod reading;
+mod saved;
 
 pub use change::{Change, Report, Target};
 pub use keys::{Key, KeyId, Kind, Output, Port};
-pub use link::{Do, TRIES, answer_time};
+pub use link::{Conversation, Do, TRIES, answer_time};
 pub use message::{Answer, Item, Layer, Layers, Request, Transaction};
 pub use reading::{MAX_PAGES, ReadError, Reading, Snapshot, Values};
+pub use saved::{SavedError, read_saved, write_saved};

@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     KeyId, Layer, Request,
-    link::{Do, Link, Reply, TRIES},
+    link::{Conversation, Do, Link, Reply, TRIES},
     message::MAX_KEYS,
 };
 use crate::{
@@ -98,6 +98,9 @@ pub enum ReadError {
     /// More keys than any receiver has.
     #[error("the receiver's configuration has no end: over {} keys; nothing was changed", MAX_PAGES as usize * MAX_KEYS)]
     Endless,
+    /// Somebody wanted it to.
+    #[error("stopped while the receiver's configuration was read; nothing was changed")]
+    Stopped,
     /// The port is gone.
     #[error("the port was lost while the receiver's configuration was read; nothing was changed")]
     PortLost,
@@ -122,7 +125,7 @@ enum Step {
 }
 
 impl Reading {
-    /// Begins; [`take`](Self::take) what is to be done then, and after every other call.
+    /// Begins; [`take`](Conversation::take) what is to be done then, and after every other call.
     #[must_use]
     pub fn new(now: Timestamp, answer_time: Duration, layers: &[Layer], survey_in: bool) -> Self {
         let mut rest: VecDeque<Step> = layers.iter().copied().map(Step::Layer).collect();
@@ -133,42 +136,48 @@ impl Reading {
         reading
     }
 
-    /// What is to be done next.
-    pub fn take(&mut self) -> Option<Do> {
-        self.link.take()
-    }
-
-    /// When to call [`timeout`](Self::timeout).
-    #[must_use]
-    pub fn next_timeout(&self) -> Option<Timestamp> {
-        self.link.next_timeout()
-    }
-
-    /// A frame has come from the receiver.
-    pub fn heard(&mut self, now: Timestamp, frame: &Frame<'_>) {
-        if let Some(reply) = self.link.heard(now, frame) {
-            self.replied(now, reply);
-        }
-    }
-
-    /// Time has passed.
-    pub fn timeout(&mut self, now: Timestamp) {
-        if let Some(reply) = self.link.timeout(now) {
-            self.replied(now, reply);
-        }
-    }
-
-    /// The port is gone.
-    pub fn lost(&mut self) {
-        self.result.get_or_insert(Err(ReadError::PortLost));
-    }
-
     /// The end, once it has come.
     #[must_use]
     pub fn result(&self) -> Option<&Result<Snapshot, ReadError>> {
         self.result.as_ref()
     }
+}
 
+impl Conversation for Reading {
+    fn take(&mut self) -> Option<Do> {
+        self.link.take()
+    }
+
+    fn next_timeout(&self) -> Option<Timestamp> {
+        self.link.next_timeout()
+    }
+
+    fn heard(&mut self, now: Timestamp, frame: &Frame<'_>) {
+        if let Some(reply) = self.link.heard(now, frame) {
+            self.replied(now, reply);
+        }
+    }
+
+    fn timeout(&mut self, now: Timestamp) {
+        if let Some(reply) = self.link.timeout(now) {
+            self.replied(now, reply);
+        }
+    }
+
+    fn lost(&mut self) {
+        self.result.get_or_insert(Err(ReadError::PortLost));
+    }
+
+    fn stop(&mut self, _: Timestamp) {
+        self.result.get_or_insert(Err(ReadError::Stopped));
+    }
+
+    fn is_done(&self) -> bool {
+        self.result.is_some()
+    }
+}
+
+impl Reading {
     fn ask(&mut self, now: Timestamp) {
         let request = match self.step {
             Step::Version => Request::Poll { class: 0x0A, id: 0x04 },

@@ -4,53 +4,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use rtk_reader::Timestamp;
-use rtk_reader::frame::Frame;
+use rtk_reader::receiver::Conversation as _;
 use rtk_reader::receiver::change::{Failure, Outcome};
 use rtk_reader::receiver::{
     Change, Do, Item, KeyId, Layer, Port, ReadError, Reading, Snapshot, Target, keys,
 };
 
-use crate::model::{Fault, Machine, Model, run};
+use crate::model::{Fault, Model, run};
 
 const BAUD: KeyId = KeyId(0x4052_0001);
 const LINE: Option<(Port, u32)> = Some((Port::Uart1, 38_400));
-
-impl Machine for Change {
-    fn take(&mut self) -> Option<Do> {
-        Change::take(self)
-    }
-    fn next_timeout(&self) -> Option<Timestamp> {
-        Change::next_timeout(self)
-    }
-    fn heard(&mut self, now: Timestamp, frame: &Frame<'_>) {
-        Change::heard(self, now, frame);
-    }
-    fn timeout(&mut self, now: Timestamp) {
-        Change::timeout(self, now);
-    }
-    fn is_done(&self) -> bool {
-        self.report().is_some()
-    }
-}
-
-impl Machine for Reading {
-    fn take(&mut self) -> Option<Do> {
-        Reading::take(self)
-    }
-    fn next_timeout(&self) -> Option<Timestamp> {
-        Reading::next_timeout(self)
-    }
-    fn heard(&mut self, now: Timestamp, frame: &Frame<'_>) {
-        Reading::heard(self, now, frame);
-    }
-    fn timeout(&mut self, now: Timestamp) {
-        Reading::timeout(self, now);
-    }
-    fn is_done(&self) -> bool {
-        self.result().is_some()
-    }
-}
 
 /// A receiver from its maker, with a few keys in flash and BBR.
 fn before() -> Snapshot {

@@ -7,6 +7,7 @@ mod change;
 mod keys;
 mod message;
 mod model;
+mod plan;
 
 use std::path::PathBuf;
 

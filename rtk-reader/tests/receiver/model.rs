@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use rtk_reader::Timestamp;
-use rtk_reader::frame::{Frame, Framer, encode};
-use rtk_reader::receiver::{Answer, Do, Item, KeyId, Layer, Layers, Request, Snapshot, Values};
+use rtk_reader::frame::{Framer, encode};
+use rtk_reader::receiver::{Answer, Conversation, Do, Item, KeyId, Layer, Layers, Request, Snapshot, Values};
 
 /// What goes wrong with a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,17 +172,8 @@ impl Model {
     }
 }
 
-/// What both machines have in common.
-pub trait Machine {
-    fn take(&mut self) -> Option<Do>;
-    fn next_timeout(&self) -> Option<Timestamp>;
-    fn heard(&mut self, now: Timestamp, frame: &Frame<'_>);
-    fn timeout(&mut self, now: Timestamp);
-    fn is_done(&self) -> bool;
-}
-
 /// Runs a machine against the model to its end; the time it took.
-pub fn run(machine: &mut impl Machine, model: &mut Model, baud: u32) -> Duration {
+pub fn run(machine: &mut impl Conversation, model: &mut Model, baud: u32) -> Duration {
     let (mut now, mut own_baud, mut framer) = (Duration::ZERO, baud, Framer::new());
     for _ in 0..100_000 {
         while let Some(action) = machine.take() {

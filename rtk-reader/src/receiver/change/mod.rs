@@ -11,14 +11,11 @@
 mod report;
 mod steps;
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    time::Duration,
-};
+use std::collections::{BTreeMap, VecDeque};
 
 use super::{
     KeyId, Layer, Port, Request, Snapshot,
-    link::{Do, Link, Reply, TRIES, answer_time},
+    link::{Conversation, Do, Link, Reply, TRIES, answer_time},
     message::Item,
 };
 use crate::{Timestamp, frame::Frame};
@@ -153,54 +150,51 @@ impl Change {
         change
     }
 
-    /// What is to be done next.
-    pub fn take(&mut self) -> Option<Do> {
-        self.link.take()
-    }
-
-    /// When to call [`timeout`](Self::timeout).
-    #[must_use]
-    pub fn next_timeout(&self) -> Option<Timestamp> {
-        self.link.next_timeout()
-    }
-
-    /// A frame has come from the receiver.
-    pub fn heard(&mut self, now: Timestamp, frame: &Frame<'_>) {
-        if let Some(reply) = self.link.heard(now, frame) {
-            self.replied(now, reply);
-        }
-    }
-
-    /// Time has passed.
-    pub fn timeout(&mut self, now: Timestamp) {
-        if let Some(reply) = self.link.timeout(now) {
-            self.replied(now, reply);
-        }
-    }
-
-    /// The port is gone.
-    pub fn lost(&mut self) {
-        self.end(Outcome::PortLost);
-    }
-
-    /// Undoes what was done so far: somebody wants to stop.
-    pub fn stop(&mut self, now: Timestamp) {
-        if self.stage == Stage::Forward && self.report.is_none() {
-            self.fail(now, Failure::Stopped);
-        }
-    }
-
-    /// How long an answer may take at the line's speed; for tests that don't want to wait.
-    pub fn set_answer_time(&mut self, answer_time: Duration) {
-        self.link.set_answer_time(answer_time);
-    }
-
     /// The end, once it has come.
     #[must_use]
     pub fn report(&self) -> Option<&Report> {
         self.report.as_ref()
     }
+}
 
+impl Conversation for Change {
+    fn take(&mut self) -> Option<Do> {
+        self.link.take()
+    }
+
+    fn next_timeout(&self) -> Option<Timestamp> {
+        self.link.next_timeout()
+    }
+
+    fn heard(&mut self, now: Timestamp, frame: &Frame<'_>) {
+        if let Some(reply) = self.link.heard(now, frame) {
+            self.replied(now, reply);
+        }
+    }
+
+    fn timeout(&mut self, now: Timestamp) {
+        if let Some(reply) = self.link.timeout(now) {
+            self.replied(now, reply);
+        }
+    }
+
+    fn lost(&mut self) {
+        self.end(Outcome::PortLost);
+    }
+
+    /// Undoes what was done so far.
+    fn stop(&mut self, now: Timestamp) {
+        if self.stage == Stage::Forward && self.report.is_none() {
+            self.fail(now, Failure::Stopped);
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        self.report.is_some()
+    }
+}
+
+impl Change {
     /// Puts the question of the step in front.
     fn go(&mut self, now: Timestamp) {
         if self.report.is_some() {

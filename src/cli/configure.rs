@@ -168,7 +168,6 @@ pub struct Restore {
 
 /// How a rover moves: CFG-NAVSPG-DYNMODEL.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-#[expect(missing_docs, reason = "their names")]
 pub enum Dynamics {
     Portable,
     Pedestrian,
@@ -190,7 +189,6 @@ impl Dynamics {
 
 /// Satellite systems.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-#[expect(missing_docs, reason = "their names")]
 pub enum SystemArg {
     Gps,
     Glonass,

@@ -31,6 +31,8 @@ pub struct Load {
     pub bytes_per_s: u64,
     /// With so many satellites.
     pub satellites: u32,
+    /// MSM7 are among them; MSM4 would need less.
+    pub has_msm7: bool,
 }
 
 impl Load {
@@ -39,18 +41,19 @@ impl Load {
         let baud = u32::try_from(*values.get(&port.baud_key()?)?).ok()?;
         let number = |id: u32| values.get(&super::KeyId(id)).copied().unwrap_or(1).max(1);
         let (measured_ms, epochs) = (number(0x3021_0001), number(0x3021_0002));
-        let mut millibytes_per_s = 0;
+        let (mut millibytes_per_s, mut has_msm7) = (0, false);
         for (key, every) in values.iter().filter(|(_, every)| **every > 0) {
             let Some((output, on)) = keys::rated(*key) else { continue };
             if on != port || values.get(&port.gives(output.protocol())) != Some(&1) {
                 continue;
             }
+            has_msm7 |= matches!(output, Output::Rtcm(1077 | 1087 | 1097 | 1127, _));
             // RTCM comes by measurements, the rest by navigation epochs.
             let epochs = if output.protocol() == Protocol::Rtcm { 1 } else { epochs };
             let interval_ms = measured_ms.saturating_mul(epochs).saturating_mul(*every).max(1);
             millibytes_per_s += u64::from(bytes(output, satellites)) * 1_000_000 / interval_ms;
         }
-        Some(Self { port, baud, bytes_per_s: millibytes_per_s.div_ceil(1000), satellites })
+        Some(Self { port, baud, bytes_per_s: millibytes_per_s.div_ceil(1000), satellites, has_msm7 })
     }
 
     /// Of what the line can carry.
@@ -81,12 +84,15 @@ impl std::fmt::Display for Load {
             self.satellites,
             self.percent()
         )?;
+        let less = if self.has_msm7 { "MSM4 instead of MSM7, or " } else { "" };
         match self.enough() {
-            Some(baud) if baud != self.baud => {
-                write!(f, "choose --set-baud {baud}, MSM4 instead of MSM7, or a longer --epoch")
-            }
-            Some(_) => f.write_str("that is enough"),
-            None => f.write_str("choose a longer --epoch, or MSM4 instead of MSM7"),
+            _ if self.percent() <= WARN_PERCENT => f.write_str("that is enough"),
+            Some(baud) => write!(
+                f,
+                "choose --set-baud {baud}, {}a longer --epoch",
+                if less.is_empty() { "or " } else { less }
+            ),
+            None => write!(f, "choose {less}a longer --epoch"),
         }
     }
 }

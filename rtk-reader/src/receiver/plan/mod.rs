@@ -182,8 +182,9 @@ const ROVER_SEEN: [(Output, u8); 3] = [
     (Output::Ubx(0x02, 0x32), 1), // RXM-RTCM
 ];
 
-/// The sentences a rover gives, as a receiver does from its maker.
-const SENTENCES: [&str; 6] = ["GGA", "GLL", "GSA", "GSV", "RMC", "VTG"];
+/// The sentences a rover gives, those of a receiver from its maker; the satellites in view, the most of all bytes,
+/// less often.
+const SENTENCES: [(&str, u8); 6] = [("GGA", 1), ("GLL", 1), ("GSA", 1), ("GSV", 5), ("RMC", 1), ("VTG", 1)];
 
 const TMODE_MODE: KeyId = KeyId(0x2003_0001);
 const SVIN_MIN_DUR: KeyId = KeyId(0x4003_0010);
@@ -257,8 +258,8 @@ impl Rover {
             plan.rate(output, ours, every);
         }
         if self.nmea {
-            for sentence in SENTENCES {
-                plan.rate(Output::Nmea(sentence), ours, 1);
+            for (sentence, every) in SENTENCES {
+                plan.rate(Output::Nmea(sentence), ours, every);
             }
         }
         plan

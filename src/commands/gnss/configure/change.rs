@@ -13,7 +13,7 @@ use tracing::{info, warn};
 use super::super::print;
 use super::talk::Talk;
 use super::{ConfigureError, common, open, our_port, read_all, saved};
-use crate::cli::configure::{CommonArgs, PortArgs, Restore};
+use crate::cli::configure::{CommonArgs, Restore};
 use crate::error::Error;
 
 /// Sets a receiver up as a plan says, which may need to know the receiver.
@@ -63,12 +63,8 @@ pub async fn restore(args: Restore) -> Result<ExitCode, Error> {
     if args.change.dry_run {
         return dry(&target);
     }
-    let ours = restored_port(&args.port, &talk, &now)?;
+    let ours = our_port(&args.port, &talk, &now)?;
     carry_out(&mut talk, target, &now, ours, &args.change.data, clock).await
-}
-
-fn restored_port(args: &PortArgs, talk: &Talk, now: &Snapshot) -> Result<Port, ConfigureError> {
-    our_port(args, talk, now)
 }
 
 /// Refuses what a line can't carry, warns of what fills it.
@@ -140,7 +136,7 @@ async fn carry_out(
     info!(file = %kept.display(), "what the receiver had set before is kept");
     let line = talk.baud().map(|baud| (ours, baud));
     let mut change = Change::new(talk.now(), target, before, line);
-    talk.hold(&mut change).await?;
+    talk.hold(&mut change).await;
     match change.report() {
         Some(report) if report.is_done() => {
             print(&format!("{report}; what it had before stands in {}\n", kept.display()))?;

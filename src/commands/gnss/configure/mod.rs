@@ -142,7 +142,7 @@ async fn open(args: &PortArgs, clock: Clock) -> Result<Talk, Error> {
 /// Reads who it is and layers.
 async fn read(talk: &mut Talk, layers: &[Layer], survey_in: bool) -> Result<Snapshot, Error> {
     let mut reading = Reading::new(talk.now(), answer_time(talk.baud()), layers, survey_in);
-    talk.hold(&mut reading).await?;
+    talk.hold(&mut reading).await;
     match reading.result() {
         Some(Ok(snapshot)) => Ok(snapshot.clone()),
         Some(Err(error)) => Err(ConfigureError::from(error.clone()).into()),

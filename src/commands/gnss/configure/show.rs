@@ -60,7 +60,7 @@ fn summary(receiver: &Snapshot) -> String {
         .count();
     let _ = writeln!(
         text,
-        "saved: {} keys in flash, {} in BBR; {unsaved} of flash are not in force now",
+        "saved: {} keys in flash, {} in BBR; {unsaved} of those in flash have another value now",
         receiver.flash.len(),
         receiver.bbr.len()
     );

@@ -42,7 +42,7 @@ impl Talk {
     }
 
     /// Holds a conversation to its end, which its own time-outs bound. Ctrl-C stops it as soon as that does no harm.
-    pub async fn hold(&mut self, conversation: &mut impl Conversation) -> Result<(), Error> {
+    pub async fn hold(&mut self, conversation: &mut impl Conversation) {
         let mut buffer = [0; CHUNK_BYTES];
         let mut told = false;
         while !conversation.is_done() {
@@ -69,7 +69,6 @@ impl Talk {
         }
         // The last of it: the line goes back to the receiver's speed.
         self.act(conversation).await;
-        Ok(())
     }
 
     /// Whether the port is still there.

@@ -13,7 +13,7 @@ use crate::{
     frame::Frame,
 };
 
-/// How often a question is put; then the receiver counts as silent.
+/// How often a question that changes something is put; then the receiver counts as silent.
 pub const TRIES: u32 = 3;
 
 /// How long an answer may take: a second for the receiver, and what a full transmit buffer (4 kB at a receiver
@@ -78,6 +78,8 @@ pub(super) enum Reply {
 #[derive(Debug)]
 pub(super) struct Link {
     answer_time: Duration,
+    /// A late answer to one question can't be taken for one to another: each asks for something else.
+    distinct: bool,
     state: State,
     todo: VecDeque<Do>,
 }
@@ -101,7 +103,12 @@ enum State {
 
 impl Link {
     pub(super) fn new(answer_time: Duration) -> Self {
-        Self { answer_time, state: State::Idle, todo: VecDeque::new() }
+        Self { answer_time, distinct: false, state: State::Idle, todo: VecDeque::new() }
+    }
+
+    /// For questions of which each asks for something else.
+    pub(super) fn distinct(answer_time: Duration) -> Self {
+        Self { distinct: true, ..Self::new(answer_time) }
     }
 
     /// The line's speed has changed.
@@ -140,7 +147,8 @@ impl Link {
     pub(super) fn heard(&mut self, now: Timestamp, frame: &Frame<'_>) -> Option<Reply> {
         let State::Waiting { request, asked, .. } = &self.state else { return None };
         let reply = answer_to(request, frame)?;
-        if *asked > 1 {
+        let told = matches!(reply, Reply::Values(_) | Reply::Message(_));
+        if *asked > 1 && !(self.distinct && told) {
             self.state = State::Settling { reply, until: now.saturating_add(self.answer_time) };
             return None;
         }

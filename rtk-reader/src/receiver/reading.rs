@@ -19,6 +19,9 @@ use crate::{
 /// Pages of a layer; what a receiver has beyond (it has about 24) isn't read, and the reading says so.
 pub const MAX_PAGES: u32 = 64;
 
+/// How often a page is asked for: it is long, and on a line that loses bytes one in a few arrives.
+const PAGE_TRIES: u32 = 2 * TRIES;
+
 /// The first protocol version with configuration keys: generation 9.
 const FIRST_PROTOCOL: (u32, u32) = (27, 0);
 
@@ -130,7 +133,7 @@ impl Reading {
     pub fn new(now: Timestamp, answer_time: Duration, layers: &[Layer], survey_in: bool) -> Self {
         let mut rest: VecDeque<Step> = layers.iter().copied().map(Step::Layer).collect();
         rest.extend(survey_in.then_some(Step::SurveyIn));
-        let (snapshot, link) = (Snapshot::default(), Link::new(answer_time));
+        let (snapshot, link) = (Snapshot::default(), Link::distinct(answer_time));
         let mut reading = Self { link, step: Step::Version, rest, pages: 0, snapshot, result: None };
         reading.ask(now);
         reading
@@ -188,7 +191,8 @@ impl Reading {
                 Request::Get { layer, position, keys: vec![KeyId::ALL] }
             }
         };
-        self.link.ask(now, request, TRIES);
+        let tries = if self.step == Step::Version { TRIES } else { PAGE_TRIES };
+        self.link.ask(now, request, tries);
     }
 
     fn replied(&mut self, now: Timestamp, reply: Reply) {

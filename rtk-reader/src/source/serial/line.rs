@@ -14,13 +14,18 @@ use super::{
     baud::BAUD_RATES,
     port::{OpenPort, Speed, Target},
 };
-use crate::{Timestamp, frame::encode};
+use crate::{
+    Timestamp,
+    frame::{MessageId, encode},
+};
 
 /// What a line takes to write is waited for so long; then it takes nothing.
 const WRITE_TIME: Duration = Duration::from_secs(5);
 
 /// How long a receiver that says nothing by itself has to answer at each speed.
 const WAKE_TIME: Duration = Duration::from_millis(700);
+
+const MON_VER: MessageId = MessageId::Ubx(0x0A, 0x04);
 
 /// A port in use, ours alone; dropping it closes and unlocks it.
 #[derive(Debug)]
@@ -40,14 +45,28 @@ impl Line {
     {
         let port = Target::new(path).open(options, now).await?;
         let mut line = Self { port };
-        if let Speed::Unconfirmed(last) = line.port.speed {
-            let found = line.wake(now).await.map_err(|error| line.error("read", error))?;
-            line.set_baud(found.unwrap_or(last)).map_err(|error| line.error("set the speed of", error))?;
+        if let Speed::Unconfirmed(last) = line.port.speed
+            && !line.find_by_asking(now).await?
+        {
+            line.set_baud(last).map_err(|error| line.error("set the speed of", error))?;
         }
         Ok(line)
     }
 
-    /// Asks for MON-VER at each speed; the one at which a good frame comes.
+    /// Looks for the speed at which a u-blox says who it is; whether it did. What was heard at a speed may have been on
+    /// its way before that was set, and prove nothing.
+    ///
+    /// # Errors
+    /// The port is gone.
+    pub async fn find_by_asking<N>(&mut self, now: &N) -> Result<bool, SourceError>
+    where
+        N: Fn() -> Timestamp + Send + Sync,
+    {
+        let found = self.wake(now).await.map_err(|error| self.error("read", error))?;
+        Ok(found.is_some())
+    }
+
+    /// Asks for MON-VER at each speed; the one at which it comes.
     async fn wake<N>(&mut self, now: &N) -> io::Result<Option<u32>>
     where
         N: Fn() -> Timestamp + Send + Sync,
@@ -58,14 +77,18 @@ impl Line {
             self.set_baud(baud)?;
             self.write(&poll).await?;
             let (mut sniffer, until) = (Sniffer::default(), now().saturating_add(WAKE_TIME));
-            while now() < until && sniffer.frames() == 0 {
+            let mut answered = false;
+            while now() < until && !answered {
                 match self.read(&mut buffer, until.saturating_sub(now())).await {
                     Ok(0) => break,
-                    Ok(length) => sniffer.push(now(), buffer.get(..length).unwrap_or_default()),
+                    Ok(length) => {
+                        let bytes = buffer.get(..length).unwrap_or_default();
+                        sniffer.push_telling(now(), bytes, &mut |message| answered |= message == MON_VER);
+                    }
                     Err(error) => return Err(error),
                 }
             }
-            if sniffer.frames() > 0 {
+            if answered {
                 return Ok(Some(baud));
             }
         }

@@ -139,8 +139,19 @@ async fn open(args: &PortArgs, clock: Clock) -> Result<Talk, Error> {
     Talk::open(path, args.baud, clock).await
 }
 
-/// Reads who it is and layers.
+/// Reads who it is and layers. A receiver that is heard and doesn't answer may be heard at the wrong speed.
 async fn read(talk: &mut Talk, layers: &[Layer], survey_in: bool) -> Result<Snapshot, Error> {
+    match read_once(talk, layers, survey_in).await {
+        Err(Error::Configure(ConfigureError::Read(ReadError::NoAnswer)))
+            if !talk.is_on_usb() && talk.find_by_asking().await? =>
+        {
+            read_once(talk, layers, survey_in).await
+        }
+        result => result,
+    }
+}
+
+async fn read_once(talk: &mut Talk, layers: &[Layer], survey_in: bool) -> Result<Snapshot, Error> {
     let mut reading = Reading::new(talk.now(), answer_time(talk.baud()), layers, survey_in);
     talk.hold(&mut reading).await;
     match reading.result() {

@@ -29,6 +29,13 @@ impl Talk {
         Ok(Self { line, framer: Framer::new(), clock, stop })
     }
 
+    /// Looks for the speed anew, by asking; whether a u-blox answered.
+    pub async fn find_by_asking(&mut self) -> Result<bool, Error> {
+        self.framer = Framer::new();
+        let clock = self.clock;
+        Ok(self.line.find_by_asking(&move || clock.now()).await?)
+    }
+
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }

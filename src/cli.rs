@@ -9,6 +9,7 @@ use rtk_reader::source::Rate;
 pub use crate::commands::session::args::Session;
 use crate::error::EXIT_CODES;
 
+pub mod configure;
 mod limits;
 mod play;
 mod record;
@@ -229,6 +230,9 @@ pub enum Gnss {
     Record(Record),
     /// Stream a receiver to a gps-status on another machine
     Feed(Feed),
+    /// Set a u-blox receiver up as a base or rover, and see what it has set
+    #[command(subcommand)]
+    Configure(configure::Configure),
 }
 
 /// `gnss ports`.

@@ -34,6 +34,7 @@ pub fn run(loaded: Loaded) -> Result<ExitCode, Error> {
         Command::Gnss(Gnss::Summary(args)) => gnss::summary::run(&args),
         Command::Gnss(Gnss::Record(args)) => block_on(gnss::record::run(args)),
         Command::Gnss(Gnss::Feed(args)) => block_on(gnss::feed::run(args)),
+        Command::Gnss(Gnss::Configure(what)) => block_on(gnss::configure::run(what)),
         Command::Config(_) => config::run(&loaded.origins),
     }
 }

@@ -233,7 +233,7 @@ fn usage(text: &str) -> Error {
 
 fn shrunk(args: &args::Shrink) -> Result<ExitCode, Error> {
     let mut out = OutFile::create(&args.out.out, args.out.force, std::slice::from_ref(&args.file))?;
-    let session = session::Session::open(&args.file).map_err(ReplayError::from)?;
+    let session = session::Session::open_named(&args.file).map_err(ReplayError::from)?;
     // A machine that panics does so in every trial; what it says is in the result.
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| ()));

@@ -50,8 +50,7 @@ impl Config {
     /// With some items saved in flash; those it doesn't know are left out.
     #[must_use]
     pub fn new(saved: &[Item]) -> Self {
-        let mut config =
-            Self { ram: Values::new(), bbr: Values::new(), flash: Values::new(), open: None };
+        let mut config = Self { ram: Values::new(), bbr: Values::new(), flash: Values::new(), open: None };
         let known = saved.iter().filter(|item| limits::allows(**item) && FACTORY.contains_key(&item.key));
         config.flash.extend(known.map(|item| (item.key, item.value)));
         config.start();

@@ -5,7 +5,7 @@ use fixtures::scenario::{Epoch, FixKind, Message};
 use rtk_reader::receiver::Output;
 
 /// RTCM, UBX by class and id, NMEA: the order of `pygpsdata-rtcm3.log`.
-pub const ORDER: [(Output, Message); 41] = [
+pub const ORDER: [(Output, Message); 40] = [
     (Output::Rtcm(1005, 0), Message::Rtcm1005),
     (Output::Rtcm(1074, 0), Message::Msm4(System::Gps)),
     (Output::Rtcm(1077, 0), Message::Msm7(System::Gps)),
@@ -47,6 +47,19 @@ pub const ORDER: [(Output, Message); 41] = [
     (Output::Nmea("GNS"), Message::Gns),
     // Ends the epoch, as its name says.
     (Output::Ubx(0x01, 0x61), Message::NavEoe),
-    // What a base has no use for is configured and not sent: everything not named here.
-    (Output::Ubx(0x0A, 0x36), Message::MonRf),
 ];
+
+/// Whether there is something to send at all: corrections begin with the first fix.
+#[must_use]
+pub fn is_due(output: Output, epoch: &Epoch) -> bool {
+    !matches!(output, Output::Rtcm(..)) || epoch.solution.kind != FixKind::None
+}
+
+/// The system of an MSM that has observations to send.
+#[must_use]
+pub fn observed(message: Message, epoch: &Epoch) -> bool {
+    match message {
+        Message::Msm4(system) | Message::Msm7(system) => epoch.observes(system),
+        _ => false,
+    }
+}

@@ -1,0 +1,1 @@
+//! Configuration: layers, refusals, what outlives what.

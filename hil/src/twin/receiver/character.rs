@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use fixtures::geodesy::Geodetic;
 use fixtures::time::Instant;
-use rtk_reader::receiver::Item;
+use fixtures::scenario::Mode;
+use rtk_reader::receiver::{Item, Output, Port, keys};
+
+use super::mode;
 
 /// A receiver's figures. By default those of a ZED-F9P with HPG 1.32 on a roof in Bern, as it leaves the factory.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,6 +98,18 @@ impl Character {
             hot_first_fix: Duration::from_millis(400),
             ..Self::default()
         }
+    }
+
+    /// Somebody has made a base of it: RTCM (1005, MSM7 of all systems, 1230), NAV-PVT, NAV-SVIN and NAV-SAT go out of
+    /// the port with every epoch, and so do the NMEA sentences that do so from the factory.
+    #[must_use]
+    pub fn as_base(mut self, port: Port, mode: Mode) -> Self {
+        let rtcm = [1005, 1077, 1087, 1097, 1127, 1230].map(|number| Output::Rtcm(number, 0));
+        let ubx = [0x07, 0x3B, 0x35].map(|id| Output::Ubx(0x01, id));
+        let rates = rtcm.into_iter().chain(ubx).filter_map(|output| keys::rate(output, port));
+        self.saved.extend(rates.map(|key| Item { key, value: 1 }));
+        self.saved.extend(mode::items(mode));
+        self
     }
 
     /// The time to the first fix after a start.

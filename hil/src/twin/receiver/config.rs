@@ -46,12 +46,18 @@ enum Change {
 #[error("the receiver refuses it")]
 pub struct Refused;
 
+/// Whether a ZED-F9P has the item and takes the value.
+#[must_use]
+pub fn takes(item: Item) -> bool {
+    FACTORY.contains_key(&item.key) && limits::allows(item)
+}
+
 impl Config {
     /// With some items saved in flash; those it doesn't know are left out.
     #[must_use]
     pub fn new(saved: &[Item]) -> Self {
         let mut config = Self { ram: Values::new(), bbr: Values::new(), flash: Values::new(), open: None };
-        let known = saved.iter().filter(|item| limits::allows(**item) && FACTORY.contains_key(&item.key));
+        let known = saved.iter().filter(|item| takes(**item));
         config.flash.extend(known.map(|item| (item.key, item.value)));
         config.start();
         config
@@ -168,7 +174,7 @@ impl Config {
 /// Every change, if each can be done and some layer is meant.
 fn checked(changes: Vec<Change>, layers: Layers, possible: Layers) -> Result<Vec<Change>, Refused> {
     let can = |change: &Change| match change {
-        Change::Set(item) => FACTORY.contains_key(&item.key) && limits::allows(*item),
+        Change::Set(item) => takes(*item),
         Change::Delete(key) => FACTORY.keys().any(|id| key.asks_for(*id)),
     };
     let meant = layers.0 & possible.0 != 0 && layers.0 & !possible.0 == 0;

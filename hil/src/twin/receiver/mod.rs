@@ -25,7 +25,7 @@ use rtk_reader::frame::{Framer, Protocol};
 use rtk_reader::receiver::{KeyId, Output, Port, keys};
 
 pub use character::{Character, StartKind};
-pub use config::{Config, Refused, TRANSACTION_ITEMS};
+pub use config::{Config, Refused, TRANSACTION_ITEMS, takes};
 pub use limits::BAUD_RATES;
 use traffic::Traffic;
 

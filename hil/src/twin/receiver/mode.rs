@@ -2,7 +2,7 @@
 
 use fixtures::geodesy::{Geodetic, norm};
 use fixtures::scenario::Mode;
-use rtk_reader::receiver::KeyId;
+use rtk_reader::receiver::{Item, KeyId};
 
 use super::config::Config;
 
@@ -44,4 +44,38 @@ fn fixed(config: &Config) -> Option<Mode> {
     };
     let accuracy_m = config.get(KeyId(0x4003_000F)) as f64 * 1e-4;
     (norm(ecef_m) > LEAST_RADIUS_M).then_some(Mode::Fixed { ecef_m, accuracy_m })
+}
+
+/// The items that make a receiver this; fixed in ECEF, to 0.1 mm.
+#[must_use]
+pub fn items(mode: Mode) -> Vec<Item> {
+    let tenths_mm = |metres: f64| (metres * 1e4).round() as i64;
+    let items = match mode {
+        Mode::Rover => vec![(0x2003_0001, 0)],
+        Mode::SurveyIn { duration_s, accuracy_m } => vec![
+            (0x2003_0001, 1),
+            (0x4003_0010, i64::from(duration_s)),
+            (0x4003_0011, tenths_mm(accuracy_m)),
+        ],
+        Mode::Fixed { ecef_m: [x, y, z], accuracy_m } => {
+            let [x, y, z] = [x, y, z].map(tenths_mm);
+            vec![
+                (0x2003_0001, 2),
+                (0x2003_0002, 0),
+                (0x4003_0003, x / 100),
+                (0x4003_0004, y / 100),
+                (0x4003_0005, z / 100),
+                (0x2003_0006, x % 100),
+                (0x2003_0007, y % 100),
+                (0x2003_0008, z % 100),
+                (0x4003_000F, tenths_mm(accuracy_m)),
+            ]
+        }
+    };
+    let item = |(key, value): (u32, i64)| {
+        let key = KeyId(key);
+        let mask = u64::MAX >> (64 - 8 * key.value_bytes().unwrap_or(8));
+        Item { key, value: value as u64 & mask }
+    };
+    items.into_iter().map(item).collect()
 }

@@ -7,5 +7,7 @@ mod epochs;
 #[cfg(unix)]
 #[path = "twin/shell.rs"]
 mod shell;
+#[path = "twin/real.rs"]
+mod real;
 #[path = "twin/support.rs"]
 mod support;

@@ -54,7 +54,9 @@ pub async fn run(args: TwinArgs) -> Result<ExitCode, Error> {
 fn tell(twin: &Twin, status: &Status) -> Result<(), Error> {
     let path = twin.path();
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{}", path.display()).and_then(|()| out.flush()).map_err(Error::file("write", "standard output"))?;
+    writeln!(out, "{}", path.display())
+        .and_then(|()| out.flush())
+        .map_err(Error::file("write", "standard output"))?;
     let speed = status.baud.map_or("any speed".to_owned(), |baud| format!("{baud} Bd"));
     let shown = path.display();
     info!("a ZED-F9P is at {shown} ({speed}); try: depot up --gnss {shown}   or: gpsd -N -n {shown}");
@@ -94,7 +96,7 @@ fn options(args: &TwinArgs) -> Options {
     }
     let baud = args.baud.zip(kind.port().baud_key());
     character.saved.extend(baud.map(|(value, key)| Item { key, value }));
-    character.saved.extend(&args.config);
+    character.saved.extend(&args.items);
     Options { character, kind, link: args.port_link.clone() }
 }
 

@@ -9,10 +9,12 @@ use rtk_reader::source::Rate;
 pub use crate::commands::session::args::Session;
 use crate::error::EXIT_CODES;
 
+mod convert;
 mod limits;
 mod play;
 mod record;
 mod replay;
+pub use convert::Convert;
 pub use limits::LimitArgs;
 pub use play::Play;
 pub use record::RecordProxy;
@@ -225,6 +227,8 @@ pub enum Gnss {
     Decode(Decode),
     /// Count messages, rates, gaps and errors
     Summary(Summary),
+    /// Make RINEX 3 observation and navigation files
+    Convert(Convert),
     /// Write a receiver's raw bytes to a file, with RTKLIB time tags beside it
     Record(Record),
     /// Stream a receiver to a gps-status on another machine

@@ -7,6 +7,7 @@ use replay::shrink::ShrinkError;
 use replay::tools::ToolError;
 use replay::update::UpdateError;
 
+use crate::commands::gnss::convert::ConvertError;
 use crate::commands::gnss::feed::FeedError;
 
 /// The exit codes of `depot`, as `--help` prints them.
@@ -147,6 +148,9 @@ pub enum Error {
         /// Its length.
         bytes: u64,
     },
+    /// RINEX can't be made of a capture.
+    #[error(transparent)]
+    Convert(#[from] ConvertError),
     /// `--gnss` names no source.
     #[error(transparent)]
     Spec(#[from] rtk_reader::source::SpecError),
@@ -198,6 +202,7 @@ impl Error {
             Self::Select(replay::select::SelectError::Io { .. }) => 1,
             Self::Select(_) => 2,
             Self::NothingSelected => 4,
+            Self::Convert(error) => error.code(),
             Self::File { action: "read", source, .. } => match source.kind() {
                 ErrorKind::NotFound => 4,
                 ErrorKind::PermissionDenied => 5,

@@ -60,6 +60,7 @@ fn cores_do_no_io() {
         "services/dispatch/src/codec",
         "rtk-reader/src/frame",
         "rtk-reader/src/decode",
+        "rtk-reader/src/rinex",
         "fixtures/src",
         "services/wire/src",
         "replay/src/proxy/body.rs",

@@ -6,6 +6,7 @@
 
 pub mod decode;
 pub mod frame;
+pub mod rinex;
 pub mod source;
 
 /// A point in time as the receiver of bytes stamped it: time since the Unix epoch, not running backwards.

@@ -32,6 +32,7 @@ pub fn run(loaded: Loaded) -> Result<ExitCode, Error> {
         Command::Gnss(Gnss::Ports(args)) => gnss::ports::run(&args),
         Command::Gnss(Gnss::Decode(args)) => gnss::decode::run(&args),
         Command::Gnss(Gnss::Summary(args)) => gnss::summary::run(&args),
+        Command::Gnss(Gnss::Convert(args)) => gnss::convert::run(&args),
         Command::Gnss(Gnss::Record(args)) => block_on(gnss::record::run(args)),
         Command::Gnss(Gnss::Feed(args)) => block_on(gnss::feed::run(args)),
         Command::Config(_) => config::run(&loaded.origins),

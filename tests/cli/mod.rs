@@ -2,6 +2,7 @@
 
 #[cfg(unix)]
 mod bad_input;
+mod convert;
 #[cfg(unix)]
 mod feed;
 mod gnss;

@@ -69,7 +69,9 @@ mod tests {
         assert_eq!(coarse(1), (32, Some(64)));
         assert_eq!(coarse(14), (262_144, Some(524_288)));
         assert_eq!(coarse(15), (524_288, None));
-        for (indicator, ms) in [(0, 0), (63, 63), (64, 64), (96, 128), (128, 256), (160, 512), (703, 66_060_288)] {
+        for (indicator, ms) in
+            [(0, 0), (63, 63), (64, 64), (96, 128), (128, 256), (160, 512), (703, 66_060_288)]
+        {
             assert_eq!(fine(indicator).0, ms, "{indicator}");
         }
         assert_eq!(fine(704), (67_108_864, None));

@@ -16,7 +16,8 @@ const DAY_MIN: f64 = 1_440.0;
 /// Site, monument, receiver and country; nine characters. A name of nine letters and digits is taken as it is;
 /// of another its first four, receiver 00 at monument 0 of a country that isn't known.
 fn site(marker: &str) -> String {
-    let marker: String = marker.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_uppercase();
+    let marker: String =
+        marker.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_uppercase();
     if marker.len() == 9 { marker } else { format!("{marker:0<4.4}00XXX") }
 }
 
@@ -41,7 +42,13 @@ pub(super) fn of_observations(
 }
 
 /// The name of a navigation file.
-pub(super) fn of_navigation(marker: &str, source: Option<Source>, at: GpsTime, minutes: f64, system: &str) -> String {
+pub(super) fn of_navigation(
+    marker: &str,
+    source: Option<Source>,
+    at: GpsTime,
+    minutes: f64,
+    system: &str,
+) -> String {
     format!("{}_{}_{}N.rnx", start(marker, source, at), period(minutes), letter(system))
 }
 

@@ -112,7 +112,11 @@ pub(super) fn header(contents: &Contents, labels: &Labels) -> String {
     let mut out = String::new();
     let Some(observed) = &contents.observed else { return out };
     let of = super::name::system(observed.types.keys().copied());
-    header_line(&mut out, &format!("{VERSION:>9}{:11}{:<20}{of:<20}", "", "OBSERVATION DATA"), "RINEX VERSION / TYPE");
+    header_line(
+        &mut out,
+        &format!("{VERSION:>9}{:11}{:<20}{of:<20}", "", "OBSERVATION DATA"),
+        "RINEX VERSION / TYPE",
+    );
     made_by(&mut out, &labels.program, labels.made_at);
     for comment in contents.comments() {
         header_line(&mut out, &plain(&comment, 60), "COMMENT");
@@ -147,9 +151,8 @@ pub(super) fn header(contents: &Contents, labels: &Labels) -> String {
 }
 
 fn equipment(out: &mut String, contents: &Contents) {
-    let three = |[a, b, c]: [&str; 3]| {
-        format!("{:<20}{:<20}{:<20}", plain(a, 20), plain(b, 20), plain(c, 20))
-    };
+    let three =
+        |[a, b, c]: [&str; 3]| format!("{:<20}{:<20}{:<20}", plain(a, 20), plain(b, 20), plain(c, 20));
     let e = &contents.equipment;
     header_line(out, &three([&e.receiver_serial, &e.receiver, &e.firmware]), "REC # / TYPE / VERS");
     header_line(out, &three([&e.antenna_serial, &e.antenna, ""]), "ANT # / TYPE");

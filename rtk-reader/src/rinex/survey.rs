@@ -11,8 +11,9 @@ use crate::decode::{
 use super::{
     VERSION,
     epochs::{Epoch, Epochs, LeftOut, Source},
-    name, observations,
+    name,
     navigation::Navigation,
+    observations,
     text::{header_line, made_by},
     time::GpsTime,
 };
@@ -102,7 +103,10 @@ impl Survey {
             date: self.date,
             position_m: station.map(|station| station.ecef_m).or(fix),
             antenna_height_m: station.and_then(|station| station.antenna_height_m),
-            equipment: Equipment::of(id.and_then(|id| self.descriptors.get(&id)), self.receiver.filter(|_| is_own)),
+            equipment: Equipment::of(
+                id.and_then(|id| self.descriptors.get(&id)),
+                self.receiver.filter(|_| is_own),
+            ),
             observed,
             navigation: self.navigation,
         }

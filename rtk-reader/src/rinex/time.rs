@@ -8,13 +8,8 @@ const WEEK_S: i64 = 7 * DAY_S;
 const GPS_EPOCH_DAYS: i64 = 3_657;
 
 /// GPS time ahead of UTC from the start of each day (IERS Bulletin C); before the first, 13 s.
-const LEAP_SECONDS: [((u16, u8, u8), i64); 5] = [
-    ((2006, 1, 1), 14),
-    ((2009, 1, 1), 15),
-    ((2012, 7, 1), 16),
-    ((2015, 7, 1), 17),
-    ((2017, 1, 1), 18),
-];
+const LEAP_SECONDS: [((u16, u8, u8), i64); 5] =
+    [((2006, 1, 1), 14), ((2009, 1, 1), 15), ((2012, 7, 1), 16), ((2015, 7, 1), 17), ((2017, 1, 1), 18)];
 const LEAP_SECONDS_BEFORE: i64 = 13;
 
 /// GPS time ahead of BeiDou's, seconds (BDS-SIS-ICD B1I, 3.3).
@@ -227,7 +222,8 @@ mod tests {
 
     #[test]
     fn days_that_are_none_are_none() {
-        for date in [(2025, 2, 29), (2025, 0, 1), (2025, 13, 1), (2025, 4, 31), (2025, 4, 0), (1979, 12, 31)] {
+        for date in [(2025, 2, 29), (2025, 0, 1), (2025, 13, 1), (2025, 4, 31), (2025, 4, 0), (1979, 12, 31)]
+        {
             assert_eq!(GpsTime::of_utc(date, 0.0), None, "{date:?}");
         }
         assert!(GpsTime::of_utc((2024, 2, 29), 0.0).is_some());

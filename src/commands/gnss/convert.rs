@@ -78,7 +78,9 @@ fn convert(args: &Convert, path: &Path, labels: &Labels) -> Result<(), Error> {
         (true, _) | (_, true) => None,
         _ if !nav => Some("no RTCM MSM 4 to 7 (1074 to 1137) and no UBX RXM-RAWX"),
         _ if !obs => Some("no ephemeris (1019, 1020, 1042, 1045, 1046)"),
-        _ => Some("no RTCM MSM 4 to 7 (1074 to 1137), no UBX RXM-RAWX, no ephemeris (1019, 1020, 1042, 1045, 1046)"),
+        _ => Some(
+            "no RTCM MSM 4 to 7 (1074 to 1137), no UBX RXM-RAWX, no ephemeris (1019, 1020, 1042, 1045, 1046)",
+        ),
     };
     if let Some(missing) = missing {
         let path = name(path);
@@ -161,10 +163,7 @@ fn read(
 }
 
 /// A new file; what fails leaves none behind.
-fn write<T>(
-    path: &Path,
-    fill: impl FnOnce(&mut BufWriter<File>) -> Result<T, Error>,
-) -> Result<T, Error> {
+fn write<T>(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> Result<T, Error>) -> Result<T, Error> {
     let file = File::create_new(path).map_err(Error::file("create", path))?;
     let mut out = BufWriter::new(file);
     let filled = fill(&mut out).and_then(|value| {

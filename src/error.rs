@@ -9,6 +9,7 @@ use replay::update::UpdateError;
 
 use crate::commands::gnss::convert::ConvertError;
 use crate::commands::gnss::feed::FeedError;
+use crate::commands::gnss::monitor::MonitorError;
 
 /// The exit codes of `depot`, as `--help` prints them.
 pub const EXIT_CODES: &str = "\
@@ -151,6 +152,9 @@ pub enum Error {
     /// RINEX can't be made of a capture.
     #[error(transparent)]
     Convert(#[from] ConvertError),
+    /// The monitor has nothing to watch.
+    #[error(transparent)]
+    Monitor(#[from] MonitorError),
     /// `--gnss` names no source.
     #[error(transparent)]
     Spec(#[from] rtk_reader::source::SpecError),
@@ -193,7 +197,7 @@ impl Error {
         match self {
             Self::Usage(error) if !error.use_stderr() => 0,
             Self::Usage(_) | Self::Settings(_) | Self::Spec(_) | Self::Scenario(_) | Self::Origin(_) => 2,
-            Self::Feed(FeedError::Url { .. }) | Self::Rules(_) => 2,
+            Self::Feed(FeedError::Url { .. }) | Self::Monitor(_) | Self::Rules(_) => 2,
             Self::NotInCi { .. } | Self::NoTerminal { .. } | Self::Pairs { .. } | Self::SameName { .. } => 2,
             Self::Update(UpdateError::Lossy { .. }) => 3,
             Self::Update(UpdateError::NotRepeatable { .. }) => 6,

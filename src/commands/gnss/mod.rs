@@ -4,6 +4,7 @@ pub mod convert;
 pub mod decode;
 pub mod feed;
 pub mod input;
+pub mod monitor;
 pub mod ports;
 pub mod record;
 pub mod summary;

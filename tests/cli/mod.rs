@@ -6,6 +6,8 @@ mod convert;
 #[cfg(unix)]
 mod feed;
 mod gnss;
+#[cfg(unix)]
+mod monitor;
 mod settings;
 #[cfg(unix)]
 mod up;

@@ -10,7 +10,7 @@ mod verdict;
 #[cfg(test)]
 mod tests;
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -26,7 +26,7 @@ use self::page::{Page, View};
 use self::screen::{Key, Screen};
 use self::seen::Seen;
 use self::verdict::Verdict;
-use super::{print, record::Files};
+use super::record::Files;
 use crate::cli::Monitor;
 use crate::error::Error;
 use crate::source::{self, Gnss};
@@ -95,7 +95,7 @@ pub async fn run(args: Monitor) -> Result<ExitCode, Error> {
             Some(news) = told_news.recv() => watch.seen.take(clock.now(), news),
             _ = tick.tick() => {
                 watch.show()?;
-                if read_to_end && told_events.is_empty() && watch.screen.is_none() {
+                if watch.gone || read_to_end && told_events.is_empty() && watch.screen.is_none() {
                     break;
                 }
             }
@@ -146,6 +146,8 @@ struct Watch {
     screen: Option<Screen>,
     /// Where there is no terminal: when the last line was printed.
     printed_at: Option<Timestamp>,
+    /// Nobody reads the lines any more.
+    gone: bool,
 }
 
 struct Recording {
@@ -169,6 +171,7 @@ impl Watch {
             recording: None,
             screen,
             printed_at: None,
+            gone: false,
         }
     }
 
@@ -230,6 +233,11 @@ impl Watch {
             self.recording = None;
             self.notice = error.to_string();
         }
+        if event == Event::Ended {
+            // Of a capture that is played at once nothing else would be seen but its end.
+            self.seen.settle();
+            self.show()?;
+        }
         if let Some(news) = self.local.as_mut().and_then(|local| local.take(now, event)) {
             self.seen.take(now, news);
         }
@@ -262,10 +270,18 @@ impl Watch {
             screen.draw(&page).map_err(Error::file("write", "the terminal"))?;
         } else if changed || self.printed_at.is_none_or(|at| now.saturating_sub(at) >= LINE_EVERY) {
             self.printed_at = Some(now);
-            print(&line(&verdict, &self.seen, now))?;
+            self.gone |= !print_line(&line(&verdict, &self.seen, now))?;
         }
         self.verdict = Some(verdict);
         Ok(())
+    }
+}
+
+/// Whether somebody reads it.
+fn print_line(line: &str) -> Result<bool, Error> {
+    match std::io::stdout().lock().write_all(line.as_bytes()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
+        result => result.map(|()| true).map_err(Error::file("write", "standard output")),
     }
 }
 
@@ -285,5 +301,5 @@ fn utc(at: Timestamp) -> String {
 
 /// As a file's name may have it.
 fn stamp(at: Timestamp) -> String {
-    utc(at).chars().filter(|c| c.is_ascii_alphanumeric()).collect()
+    utc(at).chars().filter(char::is_ascii_alphanumeric).collect()
 }

@@ -37,10 +37,10 @@ pub enum View {
 }
 
 const HELP: &str = "\
-The first line says whether corrections go out, or which link on their way is broken, and since when:
+The first line says whether corrections go out, or which link is broken:
 
-  antenna   what the receiver says of it (MON-RF), and whether a satellite is heard
-  receiver  whether it speaks, has a position, is surveyed in, makes corrections
+  antenna   what the receiver says of it, and whether a satellite is heard
+  receiver  whether it speaks, has its position, and makes corrections
   port      whether it is there, and bytes on it are messages
   frames    whether RTCM has observations and the antenna's position
   caster    whether the depot hands them on, and if not, why
@@ -153,7 +153,7 @@ fn about(status: &GpsStatus) -> Vec<Line<'static>> {
         || "none sent".to_owned(),
         |s| {
             let (latitude, longitude, height) = (s.latitude, s.longitude, s.ellipsoidal_height_m);
-            format!("{latitude:.8}, {longitude:.8}, {height:.4} m above the ellipsoid, station {}", s.id)
+            format!("{latitude:.8}, {longitude:.8}, {height:.4} m ellipsoidal, station {}", s.id)
         },
     );
     let antennas: Vec<String> = status
@@ -164,7 +164,7 @@ fn about(status: &GpsStatus) -> Vec<Line<'static>> {
     vec![
         Line::from(format!("{receiver}  mode {mode}{survey}")),
         Line::from(format!("fix {}, {} satellites used{place}", fix(status.fix_quality), status.satellites)),
-        Line::from(format!("antenna's position (ARP): {station}")),
+        Line::from(format!("ARP: {station}")),
         Line::from(format!(
             "antenna: {}",
             if antennas.is_empty() { "not told".into() } else { antennas.join("; ") }
@@ -275,10 +275,19 @@ fn line_and_errors(status: &GpsStatus) -> Vec<Line<'static>> {
         },
     );
     let e = &status.errors;
-    let errors = format!(
-        "{} bad checksums, {} bytes of noise, {} cut off, {} too long, {} make no sense, {} times lost, {} times silent",
-        e.bad_checksum, e.noise_bytes, e.false_start, e.oversize, e.undecodable, e.disconnects, e.silences
-    );
+    let counts = [
+        (e.bad_checksum, "bad checksums"),
+        (e.noise_bytes, "bytes of noise"),
+        (e.false_start, "cut off"),
+        (e.oversize, "too long"),
+        (e.undecodable, "make no sense"),
+        (e.disconnects, "times lost"),
+        (e.silences, "times silent"),
+        (e.other_rtcm, "RTCM types more"),
+    ];
+    let counts: Vec<String> =
+        counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+    let errors = if counts.is_empty() { "no errors".to_owned() } else { counts.join(", ") };
     vec![Line::from(format!("{clients}   {line}")), Line::from(errors)]
 }
 

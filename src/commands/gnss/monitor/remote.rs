@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use serde_json::Value;
 use tokio::sync::mpsc;
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::MonitorError;
 use super::seen::{Corrections, News};
@@ -54,6 +54,7 @@ pub async fn listen(url: String, news: mpsc::Sender<News>) {
                     }
                 }
             }
+            Ok(Err(Error::Io(error))) => error.to_string(),
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("no answer in {} s", PATIENCE.as_secs()),
         };

@@ -7,6 +7,8 @@ use wire::gps_status::{GpsStatus, RtcmMessage};
 
 /// Without a good message for so long, a receiver counts as silent: as gps-status has it.
 pub const SILENCE: Duration = Duration::from_secs(3);
+/// A receiver has said all that it says of itself within so long, polls included.
+const SETTLE: Duration = Duration::from_secs(5);
 /// Observations whose last message is older count as stopped: bases send them every second, some every five.
 const STALE_MS: u64 = 10_000;
 
@@ -59,6 +61,8 @@ pub struct Seen {
     pub corrections: Option<Corrections>,
     /// When the receiver was last heard, by this machine's clock.
     pub heard_at: Option<Timestamp>,
+    /// At a port: when the receiver was there. What it says of itself comes over some seconds.
+    connected_at: Option<Timestamp>,
     /// When bytes last came that are in no message.
     noise_at: Option<Timestamp>,
 }
@@ -85,11 +89,26 @@ impl Seen {
                 if before.is_some_and(|before| before.errors.noise_bytes != status.errors.noise_bytes) {
                     self.noise_at = Some(now);
                 }
+                if !status.connected {
+                    self.connected_at = None;
+                } else if before.is_none_or(|before| !before.connected) {
+                    self.connected_at = Some(now);
+                }
                 self.away = None;
                 self.corrections = corrections;
                 self.status = Some(*status);
             }
         }
+    }
+
+    /// All that will be said of the receiver is said: a capture is about to be over.
+    pub fn settle(&mut self) {
+        self.connected_at = None;
+    }
+
+    /// The receiver has just come, and what it hasn't said means nothing yet. A depot has listened before.
+    pub fn is_new(&self, now: Timestamp) -> bool {
+        !self.depot && self.connected_at.is_some_and(|at| now.saturating_sub(at) < SETTLE)
     }
 
     /// Nothing good has come for a while.

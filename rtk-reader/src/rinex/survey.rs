@@ -11,6 +11,7 @@ use crate::decode::{
 use super::{
     VERSION,
     epochs::{Epoch, Epochs, LeftOut, Source},
+    lnav::Lnav,
     name,
     navigation::Navigation,
     observations,
@@ -36,6 +37,7 @@ pub struct Survey {
     msm: Track,
     rawx: Track,
     navigation: Navigation,
+    subframes: Lnav,
     /// By station id, of twelve bits.
     stations: BTreeMap<u16, Station>,
     descriptors: BTreeMap<u16, Descriptor>,
@@ -53,6 +55,7 @@ impl Survey {
             msm: Track::new(Source::Msm, date),
             rawx: Track::new(Source::Rawx, date),
             navigation: Navigation::default(),
+            subframes: Lnav::default(),
             stations: BTreeMap::new(),
             descriptors: BTreeMap::new(),
             receiver: None,
@@ -73,6 +76,11 @@ impl Survey {
                 rtcm::Body::Descriptor(descriptor) => self.describe(descriptor),
                 _ => {}
             },
+            Message::Ubx(Packet::RxmSfrbx(sfrbx)) => {
+                if let Some(ephemeris) = self.subframes.add(sfrbx) {
+                    self.navigation.add(&ephemeris, self.msm.epochs.now());
+                }
+            }
             Message::Ubx(Packet::MonVer(version)) => self.receiver = Some(version.clone()),
             Message::Ubx(Packet::NavPvt(pvt)) if pvt.fix_ok => self.fix = Some(pvt.clone()),
             _ => {}

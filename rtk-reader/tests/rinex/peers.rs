@@ -4,6 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use rtk_reader::frame::{Framer, MessageId, encode};
+use rtk_reader::rinex::GpsTime;
+
 use super::{convert, date, labels, messages};
 
 /// What RTKLIB must be told, since it guesses the week by the computer's clock; and how many observations
@@ -135,6 +138,138 @@ fn observations_are_those_that_convbin_reads() {
         let of_one_epoch = extra.iter().all(|key| key.0 == extra[0].0);
         assert!(of_one_epoch, "{name}: {} more than they have, {:?}", extra.len(), extra.first());
     }
+}
+
+/// No capture has three subframes of a GPS satellite. They are made here of the ephemerides in another's 1019, which
+/// `convbin` and we must read out of them again.
+#[test]
+fn ephemerides_of_subframes_are_those_that_convbin_reads() {
+    let Some(path) = capture(CAPTURES[0].0) else { return };
+    let (ephemerides, subframes) = subframes(&std::fs::read(&path).unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("subframes.ubx"), &subframes).unwrap();
+    let args =
+        ["-r", "ubx", "-v", "3.04", "-tr", CAPTURES[0].1, "23:14:00", "-n", "theirs.nav", "subframes.ubx"];
+    if rtklib("convbin", &args, folder.path()).is_none() {
+        return;
+    }
+    let theirs = gps_records(&std::fs::read_to_string(folder.path().join("theirs.nav")).unwrap());
+    let day = GpsTime::of_utc((2025, 4, 11), 83_640.0).unwrap();
+    let ours = gps_records(&convert(&messages(&subframes), day).navigation);
+    let original = gps_records(&convert(&messages(&ephemerides), day).navigation);
+    assert_eq!(ours, original);
+    assert_eq!(ours.keys().collect::<Vec<_>>(), theirs.keys().collect::<Vec<_>>());
+    assert!(ours.len() > 15, "{}", ours.len());
+    for (satellite, (epoch, values)) in &theirs {
+        let (our_epoch, our_values) = &ours[satellite];
+        assert_eq!(epoch, our_epoch, "{satellite}");
+        // The last line holds the time it was heard, by each program's own clock.
+        for (field, (a, b)) in values.iter().zip(our_values).take(27).enumerate() {
+            assert!((a - b).abs() <= a.abs() * 1e-11, "{satellite}, field {field}: {b}, theirs {a}");
+        }
+    }
+}
+
+/// The 1019 of a stream, and the same as subframes in RXM-SFRBX.
+fn subframes(bytes: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    let (mut ephemerides, mut subframes) = (Vec::new(), Vec::new());
+    let mut framer = Framer::new();
+    framer.push(Default::default(), bytes, &mut |frame| {
+        if frame.id() == MessageId::Rtcm(Some(1019)) {
+            ephemerides.extend_from_slice(frame.bytes);
+            let payload = frame.payload();
+            let bit = |at: usize| payload[at / 8] >> (7 - at % 8) & 1;
+            let number = (12..18).fold(0, |number, at| number << 1 | bit(at));
+            for (id, words) in (1u8..).zip(lnav(&bit)) {
+                let mut sfrbx = vec![0, number, 0, 0, 10, 0, 2, 0];
+                words.iter().for_each(|word| sfrbx.extend_from_slice(&word.to_le_bytes()));
+                subframes.extend(encode::ubx(0x02, 0x13, &sfrbx).unwrap());
+                assert!(id <= 3);
+            }
+        }
+    });
+    (ephemerides, subframes)
+}
+
+/// Words of the three subframes (IS-GPS-200, figure 20-1), without parity, which nobody looks at behind a receiver.
+fn lnav(bit: &dyn Fn(usize) -> u8) -> [[u32; 10]; 3] {
+    // Width in 1019, behind number and satellite, and where the field is: subframe, word and bit from 1.
+    const PLACES: [(usize, usize, usize, usize); 31] = [
+        (10, 1, 3, 1),
+        (4, 1, 3, 13),
+        (2, 1, 3, 11),
+        (14, 3, 10, 9),
+        (8, 2, 3, 1),
+        (16, 1, 8, 9),
+        (8, 1, 9, 1),
+        (16, 1, 9, 9),
+        (22, 1, 10, 1),
+        (2, 1, 3, 23),
+        (8, 1, 8, 1),
+        (16, 2, 3, 9),
+        (16, 2, 4, 1),
+        (32, 2, 4, 17),
+        (16, 2, 6, 1),
+        (32, 2, 6, 17),
+        (16, 2, 8, 1),
+        (32, 2, 8, 17),
+        (16, 2, 10, 1),
+        (16, 3, 3, 1),
+        (32, 3, 3, 17),
+        (16, 3, 5, 1),
+        (32, 3, 5, 17),
+        (16, 3, 7, 1),
+        (32, 3, 7, 17),
+        (24, 3, 9, 1),
+        (8, 1, 7, 17),
+        (6, 1, 3, 17),
+        (1, 1, 4, 1),
+        (1, 2, 10, 17),
+        // The issue once more, in the third.
+        (8, 3, 10, 1),
+    ];
+    let mut data = [[0u8; 240]; 3];
+    let mut from = 18;
+    for (i, (width, subframe, word, first)) in PLACES.into_iter().enumerate() {
+        // The issue is the fifth field.
+        let source = if i == 30 { 18 + 10 + 4 + 2 + 14 } else { from };
+        for offset in 0..width {
+            data[subframe - 1][24 * (word - 1) + first - 1 + offset] = bit(source + offset);
+        }
+        from += width;
+    }
+    for (id, data) in (1u8..).zip(&mut data) {
+        (0..8).for_each(|at| data[at] = 0x8B >> (7 - at) & 1);
+        (0..3).for_each(|at| data[43 + at] = id >> (2 - at) & 1);
+        // When it is sent, in 6 s of the week: 23:14:24 on the Friday.
+        (0..17).for_each(|at| data[24 + at] = (85_944u32 >> (16 - at) & 1) as u8);
+    }
+    data.map(|data| {
+        let word =
+            |i: usize| data[24 * i..][..24].iter().fold(0, |word, bit| word << 1 | u32::from(*bit)) << 6;
+        std::array::from_fn(word)
+    })
+}
+
+/// Satellite to epoch and the numbers of its first record.
+fn gps_records(text: &str) -> BTreeMap<String, (String, Vec<f64>)> {
+    let mut records = BTreeMap::<String, (String, Vec<f64>)>::new();
+    let mut lines = text.lines().skip_while(|line| !line.contains("END OF HEADER")).skip(1);
+    while let Some(line) = lines.next() {
+        if !line.starts_with('G') {
+            continue;
+        }
+        let head = (line[..3].to_owned(), line[3..23].to_owned());
+        let mut text = line[23..].to_owned();
+        lines.by_ref().take(7).for_each(|line| text += &line[4..]);
+        let numbers = text
+            .as_bytes()
+            .chunks(19)
+            .map(|cell| std::str::from_utf8(cell).unwrap().trim().replace('D', "E"));
+        let values = numbers.filter_map(|number| number.parse().ok()).collect();
+        records.entry(head.0).or_insert((head.1, values));
+    }
+    records
 }
 
 /// Single-point positions by code alone, without the ionosphere thanks to two frequencies.

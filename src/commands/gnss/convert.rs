@@ -77,9 +77,9 @@ fn convert(args: &Convert, path: &Path, labels: &Labels) -> Result<(), Error> {
     let missing = match (obs && contents.epochs() > 0, nav && contents.ephemerides() > 0) {
         (true, _) | (_, true) => None,
         _ if !nav => Some("no RTCM MSM 4 to 7 (1074 to 1137) and no UBX RXM-RAWX"),
-        _ if !obs => Some("no ephemeris (1019, 1020, 1042, 1045, 1046)"),
+        _ if !obs => Some("no ephemeris (1019, 1020, 1042, 1045, 1046, or of GPS in UBX RXM-SFRBX)"),
         _ => Some(
-            "no RTCM MSM 4 to 7 (1074 to 1137), no UBX RXM-RAWX, no ephemeris (1019, 1020, 1042, 1045, 1046)",
+            "no RTCM MSM 4 to 7 (1074 to 1137), no UBX RXM-RAWX, no ephemeris (1019, 1020, 1042, 1045, 1046, or of GPS in UBX RXM-SFRBX)",
         ),
     };
     if let Some(missing) = missing {

@@ -17,7 +17,7 @@ pub struct Monitor {
     /// A device, `auto` (the one u-blox on USB), a capture file, tcp://HOST:PORT, - or scenario, as in `depot up`
     #[arg(value_name = "SOURCE", default_value = "auto", conflicts_with = "url")]
     pub gnss: String,
-    /// A running depot's gps-status instead, as http://depot.local:4880
+    /// A running depot's gps-status instead, as `http://depot.local:4880`
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
     /// The operator's port of that depot (`depot up --operator-port`), which r asks to record

@@ -6,17 +6,22 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use rtk_reader::source::Rate;
 
+use crate::commands::gnss::monitor::has_page;
 pub use crate::commands::session::args::Session;
 use crate::error::EXIT_CODES;
 
 pub mod configure;
+mod convert;
 mod hil;
 mod limits;
+mod monitor;
 mod play;
 mod record;
 mod replay;
 pub use self::hil::{Hil, PortArg, TwinArgs};
+pub use convert::Convert;
 pub use limits::LimitArgs;
+pub use monitor::Monitor;
 pub use play::Play;
 pub use record::RecordProxy;
 pub use replay::{Level, MessageFormat, Replay, Review, Update};
@@ -33,6 +38,14 @@ pub struct Cli {
     pub config: Option<PathBuf>,
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Cli {
+    /// What to log; nothing where a page fills the terminal, which a line would tear.
+    pub fn log_filter(&self) -> &str {
+        let page = matches!(self.command, Command::Gnss(Gnss::Monitor(_))) && has_page();
+        if page { "off" } else { &self.log }
+    }
 }
 
 /// What to do.
@@ -231,8 +244,12 @@ pub enum Gnss {
     Decode(Decode),
     /// Count messages, rates, gaps and errors
     Summary(Summary),
+    /// Make RINEX 3 observation and navigation files
+    Convert(Convert),
     /// Write a receiver's raw bytes to a file, with RTKLIB time tags beside it
     Record(Record),
+    /// Watch whether corrections go out, or which link from antenna to client is broken
+    Monitor(Monitor),
     /// Stream a receiver to a gps-status on another machine
     Feed(Feed),
     /// Set a u-blox receiver up as a base or rover, and see what it has set

@@ -9,7 +9,9 @@ use replay::tools::ToolError;
 use replay::update::UpdateError;
 
 use crate::commands::gnss::configure::ConfigureError;
+use crate::commands::gnss::convert::ConvertError;
 use crate::commands::gnss::feed::FeedError;
+use crate::commands::gnss::monitor::MonitorError;
 
 /// The exit codes of `depot`, as `--help` prints them.
 pub const EXIT_CODES: &str = "\
@@ -160,6 +162,12 @@ pub enum Error {
         /// Its length.
         bytes: u64,
     },
+    /// RINEX can't be made of a capture.
+    #[error(transparent)]
+    Convert(#[from] ConvertError),
+    /// The monitor has nothing to watch.
+    #[error(transparent)]
+    Monitor(#[from] MonitorError),
     /// `--gnss` names no source.
     #[error(transparent)]
     Spec(#[from] rtk_reader::source::SpecError),
@@ -209,7 +217,7 @@ impl Error {
         match self {
             Self::Usage(error) if !error.use_stderr() => 0,
             Self::Usage(_) | Self::Settings(_) | Self::Spec(_) | Self::Scenario(_) | Self::Origin(_) => 2,
-            Self::Feed(FeedError::Url { .. }) | Self::Rules(_) => 2,
+            Self::Feed(FeedError::Url { .. }) | Self::Monitor(_) | Self::Rules(_) => 2,
             Self::NotInCi { .. } | Self::NoTerminal { .. } | Self::Pairs { .. } | Self::SameName { .. } => 2,
             Self::NoTls
             | Self::EmptyWindow
@@ -223,6 +231,7 @@ impl Error {
             Self::Select(replay::select::SelectError::Io { .. }) => 1,
             Self::Select(_) => 2,
             Self::NothingSelected => 4,
+            Self::Convert(error) => error.code(),
             Self::File { action: "read", source, .. } => match source.kind() {
                 ErrorKind::NotFound => 4,
                 ErrorKind::PermissionDenied => 5,

@@ -18,7 +18,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let result = settings::load(std::env::args_os()).and_then(|loaded| {
         // The last log line is written before the error that ends the program.
-        let _logs = telemetry::start(&loaded.cli.log);
+        let _logs = telemetry::start(loaded.cli.log_filter());
         commands::run(loaded)
     });
     result.unwrap_or_else(|error| error.tell())

@@ -64,6 +64,7 @@ fn cores_do_no_io() {
         "rtk-reader/src/frame",
         "rtk-reader/src/decode",
         "rtk-reader/src/receiver",
+        "rtk-reader/src/rinex",
         "fixtures/src",
         "hil/src/twin/receiver",
         "hil/src/twin/line.rs",

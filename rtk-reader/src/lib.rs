@@ -7,6 +7,7 @@
 pub mod decode;
 pub mod frame;
 pub mod receiver;
+pub mod rinex;
 pub mod source;
 
 /// A point in time as the receiver of bytes stamped it: time since the Unix epoch, not running backwards.

@@ -1,7 +1,7 @@
 //! One command, one file.
 
 mod config;
-mod demo;
+pub mod demo;
 pub mod gnss;
 mod hil;
 mod play;
@@ -33,6 +33,8 @@ pub fn run(loaded: Loaded) -> Result<ExitCode, Error> {
         Command::Gnss(Gnss::Ports(args)) => gnss::ports::run(&args),
         Command::Gnss(Gnss::Decode(args)) => gnss::decode::run(&args),
         Command::Gnss(Gnss::Summary(args)) => gnss::summary::run(&args),
+        Command::Gnss(Gnss::Convert(args)) => gnss::convert::run(&args),
+        Command::Gnss(Gnss::Monitor(args)) => block_on(gnss::monitor::run(args)),
         Command::Gnss(Gnss::Record(args)) => block_on(gnss::record::run(args)),
         Command::Gnss(Gnss::Feed(args)) => block_on(gnss::feed::run(args)),
         Command::Gnss(Gnss::Configure(what)) => block_on(gnss::configure::run(what)),

@@ -4,9 +4,12 @@
 mod bad_input;
 #[cfg(unix)]
 mod configure;
+mod convert;
 #[cfg(unix)]
 mod feed;
 mod gnss;
+#[cfg(unix)]
+mod monitor;
 mod settings;
 #[cfg(unix)]
 mod up;

@@ -100,6 +100,8 @@ fn packet_name(packet: &Packet) -> String {
         Packet::MonVer(_) => "MON-VER".to_owned(),
         Packet::MonRf(_) => "MON-RF".to_owned(),
         Packet::MonComms(_) => "MON-COMMS".to_owned(),
+        Packet::RxmRawx(_) => "RXM-RAWX".to_owned(),
+        Packet::RxmSfrbx(_) => "RXM-SFRBX".to_owned(),
         Packet::RxmRtcm(_) => "RXM-RTCM".to_owned(),
         Packet::Ack(ubx::Ack { acknowledged: true, .. }) => "ACK-ACK".to_owned(),
         Packet::Ack(_) => "ACK-NAK".to_owned(),

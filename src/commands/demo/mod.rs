@@ -2,7 +2,7 @@
 //! it recorded.
 
 mod fleet;
-mod http;
+pub mod http;
 mod rover;
 
 use std::io::ErrorKind;

@@ -1,9 +1,11 @@
 //! `depot gnss …`: work with a receiver or a capture of one.
 
 pub mod configure;
+pub mod convert;
 pub mod decode;
 pub mod feed;
 pub mod input;
+pub mod monitor;
 pub mod ports;
 pub mod record;
 pub mod summary;

@@ -57,7 +57,7 @@ pub async fn run(args: Record) -> Result<ExitCode, Error> {
 }
 
 /// The capture and its tags.
-struct Files {
+pub(super) struct Files {
     paths: [PathBuf; 2],
     raw: BufWriter<File>,
     tags: TagWriter<BufWriter<File>>,
@@ -66,7 +66,7 @@ struct Files {
 
 impl Files {
     /// Neither may exist: a capture is never overwritten.
-    fn create(path: &Path, clock: Clock) -> Result<Self, Error> {
+    pub(super) fn create(path: &Path, clock: Clock) -> Result<Self, Error> {
         let tag_path = PathBuf::from(format!("{}.tag", path.display()));
         let raw = File::create_new(path).map_err(Error::file("create", path))?;
         let tags = File::create_new(&tag_path)
@@ -82,7 +82,7 @@ impl Files {
         Ok(Self { paths: [path.to_owned(), tag_path], raw: BufWriter::new(raw), tags, bytes: 0 })
     }
 
-    fn take(&mut self, event: Event) -> Result<(), Error> {
+    pub(super) fn take(&mut self, event: Event) -> Result<(), Error> {
         match event {
             Event::Opened { device, baud } => info!(device, baud, "recording"),
             Event::Bytes { received_at, bytes } => {
@@ -96,14 +96,19 @@ impl Files {
         Ok(())
     }
 
+    /// How many have come.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// The bytes first: a tag must not point behind the end of its file.
-    fn flush(&mut self) -> Result<(), Error> {
+    pub(super) fn flush(&mut self) -> Result<(), Error> {
         self.raw.flush().map_err(Error::file("write", &self.paths[0]))?;
         self.tags.flush().map_err(Error::file("write", &self.paths[1]))
     }
 
     /// Nothing came: nothing is left behind.
-    fn discard(self) {
+    pub(super) fn discard(self) {
         for path in &self.paths {
             let _ = std::fs::remove_file(path);
         }

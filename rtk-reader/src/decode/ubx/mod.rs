@@ -2,7 +2,7 @@
 //!
 //! The `ublox` crate's packet types (protocol 27) read NAV-PVT, -SAT, -SIG, -STATUS, -HPPOSLLH, RXM-RTCM and
 //! ACK; their raw values are scaled here, by division, so that a position prints with the digits it was sent
-//! with. What the crate lacks or gets wrong is read here: NAV-SVIN (lacking), MON-VER (refuses texts that
+//! with. What the crate lacks or gets wrong is read here: NAV-SVIN (lacking), RXM-RAWX and -SFRBX (for protocol 27 lacking), MON-VER (refuses texts that
 //! fill their place), MON-COMMS (other port ids than receivers send), CFG-VALGET (unknown keys end it,
 //! unexpected values panic), MON-RF (its states are enums that don't give their number back). Lengths and
 //! counts of blocks are checked here before the crate sees a payload.
@@ -21,7 +21,9 @@ mod nav_status;
 mod nav_svin;
 mod numbering;
 mod reason;
+mod rxm_rawx;
 mod rxm_rtcm;
+mod rxm_sfrbx;
 
 use serde::{Serialize, Serializer};
 
@@ -42,7 +44,9 @@ pub use nav_sig::{NavSig, NavSigSignal};
 pub use nav_status::NavStatus;
 pub use nav_svin::NavSvin;
 pub use reason::Reason;
+pub use rxm_rawx::{RxmRawx, RxmRawxMeasurement};
 pub use rxm_rtcm::RxmRtcm;
+pub use rxm_sfrbx::RxmSfrbx;
 
 /// A decoded packet.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -67,6 +71,10 @@ pub enum Packet {
     MonRf(MonRf),
     #[serde(rename = "MON-COMMS")]
     MonComms(MonComms),
+    #[serde(rename = "RXM-RAWX")]
+    RxmRawx(RxmRawx),
+    #[serde(rename = "RXM-SFRBX")]
+    RxmSfrbx(RxmSfrbx),
     #[serde(rename = "RXM-RTCM")]
     RxmRtcm(RxmRtcm),
     #[serde(rename = "ACK")]
@@ -108,6 +116,8 @@ pub fn decode(class: u8, id: u8, payload: &[u8]) -> Packet {
         (0x01, 0x35) => NavSat::read(payload).map(Packet::NavSat),
         (0x01, 0x3B) => NavSvin::read(payload).map(Packet::NavSvin),
         (0x01, 0x43) => NavSig::read(payload).map(Packet::NavSig),
+        (0x02, 0x13) => RxmSfrbx::read(payload).map(Packet::RxmSfrbx),
+        (0x02, 0x15) => RxmRawx::read(payload).map(Packet::RxmRawx),
         (0x02, 0x32) => RxmRtcm::read(payload).map(Packet::RxmRtcm),
         (0x05, 0x00 | 0x01) => Ack::read(id, payload).map(Packet::Ack),
         (0x06, 0x8B) => CfgValget::read(payload).map(Packet::CfgValget),

@@ -47,6 +47,35 @@ pub(super) fn band(gnss_id: u8, sig_id: u8) -> Option<&'static str> {
     })
 }
 
+/// The RINEX 3 observation code of a signal without its first letter. What u-blox calls CL and CM of L2C is `2L`
+/// and `2S`; both kinds of B1I and B2I data (D1 and D2) have one code.
+pub(super) fn code(gnss_id: u8, sig_id: u8) -> Option<&'static str> {
+    Some(match (system(gnss_id)?, sig_id) {
+        (Gps | Sbas | Qzss | Glonass | Galileo, 0) => "1C",
+        (Galileo, 1) => "1B",
+        (Qzss, 1) => "1Z",
+        (Gps, 3) | (Qzss, 5) => "2L",
+        (Gps, 4) | (Qzss, 4) => "2S",
+        (Glonass, 2) => "2C",
+        (Gps, 6) | (Qzss, 8) | (Galileo, 3) => "5I",
+        (Gps, 7) | (Qzss, 9) | (Galileo, 4) => "5Q",
+        (Galileo, 5) => "7I",
+        (Galileo, 6) => "7Q",
+        (Galileo, 8) => "6B",
+        (Galileo, 9) => "6C",
+        (Galileo, 10) => "6A",
+        (Beidou, 0 | 1) => "2I",
+        (Beidou, 2 | 3) => "7I",
+        (Beidou, 4 | 10) => "6I",
+        (Beidou, 5) => "1P",
+        (Beidou, 6) => "1D",
+        (Beidou, 7) => "5P",
+        (Beidou, 8) => "5D",
+        (Navic, 0) => "5A",
+        _ => return None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -54,8 +54,8 @@ pub struct TwinArgs {
     #[arg(long, value_parser = place, allow_hyphen_values = true, value_name = "LAT,LON,H")]
     pub place: Option<Geodetic>,
     /// An item of its configuration that is saved in its flash, as CFG-RATE-MEAS=200 or 0x30210001=200; again for more
-    #[arg(long, value_parser = config, value_name = "KEY=VALUE")]
-    pub config: Vec<Item>,
+    #[arg(long = "set", value_parser = item, value_name = "KEY=VALUE")]
+    pub items: Vec<Item>,
     /// Seconds from a cold start to its first fix
     #[arg(long, default_value_t = 24.0, value_parser = first_fix, value_name = "SECONDS")]
     pub first_fix_s: f64,
@@ -107,7 +107,7 @@ fn place(text: &str) -> Result<Geodetic, String> {
     if fits { Ok(Geodetic { latitude_deg, longitude_deg, height_m }) } else { Err(says()) }
 }
 
-fn config(text: &str) -> Result<Item, String> {
+fn item(text: &str) -> Result<Item, String> {
     let (name, value) = text.split_once('=').ok_or("a key and its value, as CFG-RATE-MEAS=200")?;
     let hexadecimal = name.strip_prefix("0x").and_then(|digits| u32::from_str_radix(digits, 16).ok());
     let key = hexadecimal.map(KeyId).or_else(|| keys::by_name(name).map(|key| key.id));
@@ -136,12 +136,12 @@ mod tests {
 
     #[test]
     fn items_are_read_by_name_and_by_number() {
-        let item = |key, value| Ok(Item { key: KeyId(key), value });
-        assert_eq!(config("CFG-RATE-MEAS=200"), item(0x3021_0001, 200));
-        assert_eq!(config("0x30210001=0xc8"), item(0x3021_0001, 200));
-        assert_eq!(config("CFG-TMODE-ECEF_X=-1"), item(0x4003_0003, 0xFFFF_FFFF));
+        let is = |key, value| Ok(Item { key: KeyId(key), value });
+        assert_eq!(item("CFG-RATE-MEAS=200"), is(0x3021_0001, 200));
+        assert_eq!(item("0x30210001=0xc8"), is(0x3021_0001, 200));
+        assert_eq!(item("CFG-TMODE-ECEF_X=-1"), is(0x4003_0003, 0xFFFF_FFFF));
         for bad in ["", "x", "X=1", "0x1=1", "CFG-RATE-MEAS=x", "CFG-RATE-MEAS=1", "CFG-RATE-MEAS=70000", "0x30999999=1"] {
-            assert!(config(bad).is_err(), "{bad}");
+            assert!(item(bad).is_err(), "{bad}");
         }
     }
 

@@ -94,7 +94,7 @@ fn options(args: &TwinArgs) -> Options {
     }
     let baud = args.baud.zip(kind.port().baud_key());
     character.saved.extend(baud.map(|(value, key)| Item { key, value }));
-    character.saved.extend(&args.config);
+    character.saved.extend(&args.items);
     Options { character, kind, link: args.port_link.clone() }
 }
 

@@ -48,15 +48,16 @@ impl Drop for Gpsd {
 }
 
 impl Gpsd {
-    fn on(device: &std::path::Path) -> Option<Self> {
+    fn on(device: &std::path::Path, more: &[&str]) -> Option<Self> {
         if !std::path::Path::new(GPSD).exists() {
             skip("Debian's gpsd is not installed");
             return None;
         }
         // gpsd takes no port 0: one that is free now is free a moment later.
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
+        let port =
+            TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
         let mut command = Command::new(GPSD);
-        command.args(["-N", "-n", "-S", &port.to_string()]).arg(device);
+        command.args(["-N", "-n", "-S", &port.to_string()]).args(more).arg(device);
         let _spawning = SPAWNING.lock();
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("gpsd starts");
         Some(Self { child, port })
@@ -82,7 +83,7 @@ impl Gpsd {
 #[test]
 fn gpsd_locks_on_to_it() {
     let twin = Twin::new(&["--base-at", "47.285233,8.565265,500.25", "--set", "CFG-RATE-MEAS=500"]);
-    let Some(gpsd) = Gpsd::on(&twin.link) else { return };
+    let Some(gpsd) = Gpsd::on(&twin.link, &[]) else { return };
     let (mut position, mut corrections, mut reference) = (false, std::collections::BTreeMap::new(), false);
     let (mut used, mut device) = (0, String::new());
     gpsd.until(|told| {
@@ -110,7 +111,10 @@ fn gpsd_locks_on_to_it() {
             Some("DEVICE") => device = told["subtype1"].to_string(),
             _ => {}
         }
-        position && reference && used > 15 && device.contains("ZED-F9P")
+        position
+            && reference
+            && used > 15
+            && device.contains("ZED-F9P")
             && [1005, 1077, 1087, 1097, 1127, 1230].iter().all(|number| corrections.get(number) > Some(&3))
     });
     drop(gpsd);
@@ -119,11 +123,11 @@ fn gpsd_locks_on_to_it() {
     assert_eq!(status.code(), Some(0), "{said}");
 }
 
-/// It hunts for the speed of a UART, and finds it.
+/// gpsd doesn't hunt for the speed of a pseudo-terminal: it is told.
 #[test]
-fn gpsd_finds_its_speed() {
+fn gpsd_reads_a_uart_at_its_speed() {
     let twin = Twin::new(&["--port-kind", "uart1", "--baud", "115200"]);
-    let Some(gpsd) = Gpsd::on(&twin.link) else { return };
+    let Some(gpsd) = Gpsd::on(&twin.link, &["-s", "115200"]) else { return };
     gpsd.until(|told| told["class"] == "TPV" && told["mode"] == 3);
 }
 
@@ -135,7 +139,8 @@ fn depot_up_shows_it_as_a_base() {
     let mut console = up.console();
     let status = console.until(|status| status["mode"] == "base" && status["surveyIn"]["valid"] == true);
     assert_eq!(status["connected"], true);
-    let status = console.until(|status| status["receiver"]["model"].is_string() || status["model"].is_string());
+    let status =
+        console.until(|status| status["receiver"]["model"].is_string() || status["model"].is_string());
     assert!(status.to_string().contains("ZED-F9P"), "{status:#}");
     // Unplugged by a word, it is shown as gone; and back.
     let mut orders = twin.program.stdin();

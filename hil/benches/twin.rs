@@ -28,14 +28,17 @@ fn main() {
         let error = |rate: f64| format!("{:+.3} %", (rate * 10.0 / f64::from(baud) - 1.0) * 100.0);
         println!("| {baud} | {rate:.0} | {} | {} | {cpu:.2} |", error(rate), error(worst));
     }
-    let base = Character::quick().as_base(Port::Usb, fixtures::scenario::Mode::SurveyIn { duration_s: 1, accuracy_m: 100.0 });
+    let base = Character::quick()
+        .as_base(Port::Usb, fixtures::scenario::Mode::SurveyIn { duration_s: 1, accuracy_m: 100.0 });
     let twins = start(AT_ONCE, &Options { character: base, kind: PortKind::Usb, link: None });
     let readers = readers(&twins);
     let before = cpu_s();
     let bytes: f64 = readers.into_iter().map(|reader| reader.join().expect("it reads")).sum();
     let cpu = (cpu_s() - before) / MEASURED.as_secs_f64();
     println!();
-    println!("Ten bases of one epoch a second: {bytes:.0} bytes per second, {cpu:.3} CPU seconds per second, readers and all");
+    println!(
+        "Ten bases of one epoch a second: {bytes:.0} bytes per second, {cpu:.3} CPU seconds per second, readers and all"
+    );
 }
 
 /// More to say than the line carries, 20 times a second.

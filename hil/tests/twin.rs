@@ -4,10 +4,10 @@
 mod core;
 #[path = "twin/epochs.rs"]
 mod epochs;
+#[path = "twin/real.rs"]
+mod real;
 #[cfg(unix)]
 #[path = "twin/shell.rs"]
 mod shell;
-#[path = "twin/real.rs"]
-mod real;
 #[path = "twin/support.rs"]
 mod support;

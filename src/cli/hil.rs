@@ -120,7 +120,8 @@ fn item(text: &str) -> Result<Item, String> {
     // Negative numbers are as long as the item.
     let bits = bytes as u32 * 8;
     let number = number.filter(|number| (-(1_i128 << (bits - 1))..1_i128 << bits).contains(number));
-    let number = number.ok_or_else(|| format!("{name} is a whole number of {bits} bits, and {value} is none"))?;
+    let number =
+        number.ok_or_else(|| format!("{name} is a whole number of {bits} bits, and {value} is none"))?;
     let item = Item { key, value: (number & ((1_i128 << bits) - 1)) as u64 };
     if hil::twin::receiver::takes(item) { Ok(item) } else { Err(format!("a ZED-F9P refuses {text}")) }
 }
@@ -140,7 +141,16 @@ mod tests {
         assert_eq!(item("CFG-RATE-MEAS=200"), is(0x3021_0001, 200));
         assert_eq!(item("0x30210001=0xc8"), is(0x3021_0001, 200));
         assert_eq!(item("CFG-TMODE-ECEF_X=-1"), is(0x4003_0003, 0xFFFF_FFFF));
-        for bad in ["", "x", "X=1", "0x1=1", "CFG-RATE-MEAS=x", "CFG-RATE-MEAS=1", "CFG-RATE-MEAS=70000", "0x30999999=1"] {
+        for bad in [
+            "",
+            "x",
+            "X=1",
+            "0x1=1",
+            "CFG-RATE-MEAS=x",
+            "CFG-RATE-MEAS=1",
+            "CFG-RATE-MEAS=70000",
+            "0x30999999=1",
+        ] {
             assert!(item(bad).is_err(), "{bad}");
         }
     }

@@ -64,7 +64,8 @@ fn what_is_refused_changes_nothing() {
     }
     // More than 64.
     let keys = (0..65).map(|_| key(RATE)).collect::<Vec<_>>();
-    let payload: Vec<u8> = [0, 0, 0, 0].into_iter().chain(keys.iter().flat_map(|k| k.0.to_le_bytes())).collect();
+    let payload: Vec<u8> =
+        [0, 0, 0, 0].into_iter().chain(keys.iter().flat_map(|k| k.0.to_le_bytes())).collect();
     assert!(!acknowledged(&bench.tell(&encode::ubx(6, 0x8B, &payload).expect("a frame"))));
     assert_eq!(bench.get(Layer::Ram, &keys[..64]), Some(vec![1_000]));
 }
@@ -159,7 +160,8 @@ fn a_new_speed_is_for_what_comes_after_the_answer() {
     let items = vec![item("CFG-UART1-BAUDRATE", 115_200)];
     let request = Request::Set { layers: Layers::RAM, transaction: Transaction::None, items };
     bench.receiver.receive(bench.now, bench.port, &request.frame().expect("a frame"), &mut bench.effects);
-    let [Effect::Send { frame, .. }, Effect::Baud { port: Port::Uart1, baud: 115_200 }] = bench.effects.as_slice()
+    let [Effect::Send { frame, .. }, Effect::Baud { port: Port::Uart1, baud: 115_200 }] =
+        bench.effects.as_slice()
     else {
         panic!("{:?}", bench.effects);
     };
@@ -215,7 +217,11 @@ fn old_messages_mean_items() {
     let port = tell(0x00, &[1]);
     assert_eq!(names(&port), ["06-00", "ACK-ACK"]);
     assert_eq!(port[0].payload.len(), 20);
-    assert_eq!(port[0].payload[8..16], [0x00, 0x96, 0, 0, 0x23, 0, 0x23, 0], "38,400 Bd, UBX, NMEA and RTCM 3");
+    assert_eq!(
+        port[0].payload[8..16],
+        [0x00, 0x96, 0, 0, 0x23, 0, 0x23, 0],
+        "38,400 Bd, UBX, NMEA and RTCM 3"
+    );
     assert_eq!(bench.get_named(Layer::Ram, "CFG-MSGOUT-UBX_NAV_PVT_USB"), Some(1));
     assert_eq!(bench.get_named(Layer::Ram, RATE), Some(200));
     // CFG-CFG: save, and clear.
@@ -230,7 +236,8 @@ fn old_messages_mean_items() {
 
 #[test]
 fn figures_are_those_of_the_character() {
-    let character = Character { unique_id: [9, 8, 7, 6, 5], firmware: "HPG 1.51".into(), ..Character::quick() };
+    let character =
+        Character { unique_id: [9, 8, 7, 6, 5], firmware: "HPG 1.51".into(), ..Character::quick() };
     assert_eq!(character.first_fix(StartKind::Hot), Duration::from_millis(400));
     let mut bench = Bench::new(character, Port::Usb);
     bench.seconds(1);
@@ -262,14 +269,17 @@ fn piece() -> impl Strategy<Value = Vec<u8>> {
         payload(),
         (any::<u8>(), any::<u8>(), payload()).prop_map(move |(class, id, payload)| frame(class, id, payload)),
         (0..=0x8C_u8, payload()).prop_map(move |(id, payload)| frame(6, id, payload)),
-        (prop::sample::select(vec![1, 2, 0x0A]), any::<u8>()).prop_map(move |(class, id)| frame(class, id, vec![])),
+        (prop::sample::select(vec![1, 2, 0x0A]), any::<u8>()).prop_map(move |(class, id)| frame(
+            class,
+            id,
+            vec![]
+        )),
         (known, 0..8_u8, prop_oneof![any::<u64>(), 0..40_u64]).prop_map(|(key, layers, value)| {
             let items = vec![Item { key: key.id, value }];
             let request = Request::Set { layers: Layers(layers), transaction: Transaction::None, items };
             request.frame().unwrap_or_default()
         }),
-        (any::<u16>(), 0..10_u8).prop_map(|(forget, mode)| {
-            Request::Reset { forget, mode }.frame().unwrap_or_default()
-        }),
+        (any::<u16>(), 0..10_u8)
+            .prop_map(|(forget, mode)| { Request::Reset { forget, mode }.frame().unwrap_or_default() }),
     ]
 }

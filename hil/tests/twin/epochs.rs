@@ -19,7 +19,12 @@ fn base(mode: Mode) -> Bench {
 /// Seconds until the first fix.
 fn first_fix_s(bench: &mut Bench) -> u64 {
     let fixed = |bench: &Bench| bench.receiver.epoch().is_some_and(|e| e.solution.kind != FixKind::None);
-    (1..100).find(|_| { bench.seconds(1); fixed(bench) }).expect("a fix")
+    (1..100)
+        .find(|_| {
+            bench.seconds(1);
+            fixed(bench)
+        })
+        .expect("a fix")
 }
 
 #[test]
@@ -38,18 +43,22 @@ fn from_the_factory_it_says_six_sentences() {
 fn rates_are_kept() {
     let mut bench = base(Mode::Rover);
     bench.seconds(5);
-    assert!(bench.set(Layers::RAM, &[
-        ("CFG-RATE-MEAS", 200),
-        ("CFG-MSGOUT-UBX_NAV_PVT_USB", 1),
-        ("CFG-MSGOUT-UBX_NAV_SAT_USB", 5),
-        ("CFG-MSGOUT-NMEA_ID_GGA_USB", 10),
-        ("CFG-MSGOUT-NMEA_ID_GSV_USB", 0),
-        ("CFG-MSGOUT-RTCM_3X_TYPE1230_USB", 25),
-        ("CFG-MSGOUT-UBX_NAV_PVT_UART1", 1),
-    ]));
+    assert!(bench.set(
+        Layers::RAM,
+        &[
+            ("CFG-RATE-MEAS", 200),
+            ("CFG-MSGOUT-UBX_NAV_PVT_USB", 1),
+            ("CFG-MSGOUT-UBX_NAV_SAT_USB", 5),
+            ("CFG-MSGOUT-NMEA_ID_GGA_USB", 10),
+            ("CFG-MSGOUT-NMEA_ID_GSV_USB", 0),
+            ("CFG-MSGOUT-RTCM_3X_TYPE1230_USB", 25),
+            ("CFG-MSGOUT-UBX_NAV_PVT_UART1", 1),
+        ]
+    ));
     bench.seconds(2);
     let sent = bench.seconds(20);
-    let counts = ["NAV-PVT", "NAV-SAT", "GNGGA", "GPGSV", "1230", "1077", "1005"].map(|name| count(&sent, name));
+    let counts =
+        ["NAV-PVT", "NAV-SAT", "GNGGA", "GPGSV", "1230", "1077", "1005"].map(|name| count(&sent, name));
     assert_eq!(counts, [100, 20, 10, 0, 4, 100, 0]);
 }
 
@@ -94,7 +103,8 @@ fn a_survey_in_grows_converges_and_ends_with_a_1005() {
     let mut bench = base(SURVEY);
     let sent = bench.seconds(30);
     let surveys: Vec<&Sent> = sent.iter().filter(|sent| sent.id.to_string() == "NAV-SVIN").collect();
-    let u32_at = |sent: &Sent, at: usize| u32::from_le_bytes(sent.payload[at..at + 4].try_into().expect("four"));
+    let u32_at =
+        |sent: &Sent, at: usize| u32::from_le_bytes(sent.payload[at..at + 4].try_into().expect("four"));
     let accuracies: Vec<u32> = surveys.iter().map(|sent| u32_at(sent, 28)).collect();
     assert!(accuracies.windows(2).all(|pair| pair[1] <= pair[0]), "{accuracies:?}");
     let valid = surveys.iter().position(|sent| sent.payload[36] == 1).expect("valid");
@@ -143,15 +153,18 @@ fn a_fixed_base_says_where_it_was_told_to_be_to_a_tenth_of_a_millimetre() {
     let raw = |value: f64, bytes: u32| (value as i64 as u64) & (u64::MAX >> (64 - 8 * bytes));
     let (lat, lon) = ((place.latitude_deg * 1e9).round(), (place.longitude_deg * 1e9).round());
     let height = (place.height_m * 1e4).round();
-    assert!(bench.set(Layers::RAM, &[
-        ("CFG-TMODE-POS_TYPE", 1),
-        ("CFG-TMODE-LAT", raw((lat / 100.0).trunc(), 4)),
-        ("CFG-TMODE-LAT_HP", raw(lat % 100.0, 1)),
-        ("CFG-TMODE-LON", raw((lon / 100.0).trunc(), 4)),
-        ("CFG-TMODE-LON_HP", raw(lon % 100.0, 1)),
-        ("CFG-TMODE-HEIGHT", raw((height / 100.0).trunc(), 4)),
-        ("CFG-TMODE-HEIGHT_HP", raw(height % 100.0, 1)),
-    ]));
+    assert!(bench.set(
+        Layers::RAM,
+        &[
+            ("CFG-TMODE-POS_TYPE", 1),
+            ("CFG-TMODE-LAT", raw((lat / 100.0).trunc(), 4)),
+            ("CFG-TMODE-LAT_HP", raw(lat % 100.0, 1)),
+            ("CFG-TMODE-LON", raw((lon / 100.0).trunc(), 4)),
+            ("CFG-TMODE-LON_HP", raw(lon % 100.0, 1)),
+            ("CFG-TMODE-HEIGHT", raw((height / 100.0).trunc(), 4)),
+            ("CFG-TMODE-HEIGHT_HP", raw(height % 100.0, 1)),
+        ]
+    ));
     bench.seconds(2);
     let reference = bench.receiver.epoch().expect("an epoch").reference.expect("a reference");
     assert!(norm(minus(reference, place.to_ecef())) < 2e-4, "{reference:?}");

@@ -43,7 +43,9 @@ fn all_items_as_a_real_one_tells_them() {
     let Some(capture) = capture("pyubx2/ucenter-ZEDF9P-configdebug.log") else { return };
     let mut bench = Bench::up();
     let (mut pages, mut differing) = (0, 0);
-    for said in frames(&capture).iter().filter(|said| said.bytes[2..4] == [0x06, 0x8B] && said.payload[0] == 1) {
+    for said in
+        frames(&capture).iter().filter(|said| said.bytes[2..4] == [0x06, 0x8B] && said.payload[0] == 1)
+    {
         let mut real = None;
         Framer::new().push(Duration::ZERO, &said.bytes, &mut |frame| real = Answer::read(&frame));
         let Some(Answer::Values { layer, position, items }) = real else { panic!("{:?}", said.id) };
@@ -83,7 +85,9 @@ fn polls_as_a_real_one_answers_them() {
         }
     }
     // Which of CFG-MSG's messages it knows.
-    for (message, known) in [([0x01, 0x07], true), ([0x01, 0x35], true), ([0x01, 0x30], false), ([0x0A, 0x26], false)] {
+    for (message, known) in
+        [([0x01, 0x07], true), ([0x01, 0x35], true), ([0x01, 0x30], false), ([0x0A, 0x26], false)]
+    {
         let told = rtk_reader::frame::encode::ubx(6, 1, &[message[0], message[1], 1]).expect("a frame");
         let ours = answers(&bench.tell(&told));
         assert_eq!(ours, [Answer::Ack { acknowledged: known, class: 6, id: 1 }], "{message:02X?}");

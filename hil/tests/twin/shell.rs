@@ -30,7 +30,7 @@ fn until(port: &mut TTYPort, name: &str) -> Vec<String> {
         assert!(elapsed < PATIENCE, "no {name}: {names:?}");
         match port.read(&mut buffer) {
             Ok(count) => {
-                framer.push(elapsed, &buffer[..count], &mut |frame| names.push(frame.id().to_string()))
+                framer.push(elapsed, &buffer[..count], &mut |frame| names.push(frame.id().to_string()));
             }
             Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::TimedOut, "{error}"),
         }

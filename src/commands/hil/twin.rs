@@ -54,7 +54,9 @@ pub async fn run(args: TwinArgs) -> Result<ExitCode, Error> {
 fn tell(twin: &Twin, status: &Status) -> Result<(), Error> {
     let path = twin.path();
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{}", path.display()).and_then(|()| out.flush()).map_err(Error::file("write", "standard output"))?;
+    writeln!(out, "{}", path.display())
+        .and_then(|()| out.flush())
+        .map_err(Error::file("write", "standard output"))?;
     let speed = status.baud.map_or("any speed".to_owned(), |baud| format!("{baud} Bd"));
     let shown = path.display();
     info!("a ZED-F9P is at {shown} ({speed}); try: depot up --gnss {shown}   or: gpsd -N -n {shown}");

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use fixtures::geodesy::Geodetic;
-use fixtures::time::Instant;
 use fixtures::scenario::Mode;
+use fixtures::time::Instant;
 use rtk_reader::receiver::{Item, Output, Port, keys};
 
 use super::mode;

@@ -52,11 +52,9 @@ pub fn items(mode: Mode) -> Vec<Item> {
     let tenths_mm = |metres: f64| (metres * 1e4).round() as i64;
     let items = match mode {
         Mode::Rover => vec![(0x2003_0001, 0)],
-        Mode::SurveyIn { duration_s, accuracy_m } => vec![
-            (0x2003_0001, 1),
-            (0x4003_0010, i64::from(duration_s)),
-            (0x4003_0011, tenths_mm(accuracy_m)),
-        ],
+        Mode::SurveyIn { duration_s, accuracy_m } => {
+            vec![(0x2003_0001, 1), (0x4003_0010, i64::from(duration_s)), (0x4003_0011, tenths_mm(accuracy_m))]
+        }
         Mode::Fixed { ecef_m: [x, y, z], accuracy_m } => {
             let [x, y, z] = [x, y, z].map(tenths_mm);
             vec![

@@ -9,10 +9,12 @@ use rtk_reader::source::Rate;
 pub use crate::commands::session::args::Session;
 use crate::error::EXIT_CODES;
 
+mod hil;
 mod limits;
 mod play;
 mod record;
 mod replay;
+pub use self::hil::{Hil, PortArg, TwinArgs};
 pub use limits::LimitArgs;
 pub use play::Play;
 pub use record::RecordProxy;
@@ -54,6 +56,9 @@ pub enum Command {
     /// Work with a receiver or a capture of one
     #[command(subcommand)]
     Gnss(Gnss),
+    /// Work with the bench: receivers on hardware, and a virtual one
+    #[command(subcommand)]
+    Hil(Hil),
     /// Print the settings in force and where each comes from
     Config(Up),
 }

@@ -159,6 +159,10 @@ pub enum Error {
     /// dispatch's database can't be used.
     #[error("{}", .0.chain())]
     Database(#[from] dispatch::store::StoreError),
+    /// There is no virtual receiver.
+    #[cfg(unix)]
+    #[error(transparent)]
+    Twin(#[from] hil::twin::TwinError),
     /// The feed's far end said no.
     #[error("{0}")]
     Feed(#[from] FeedError),
@@ -221,6 +225,8 @@ impl Error {
             Self::Shrink(ShrinkError::Passes { .. }) => 4,
             Self::Shrink(_) => 1,
             Self::Wire(error) => error.exit_code(),
+            #[cfg(unix)]
+            Self::Twin(_) => 1,
         }
     }
 

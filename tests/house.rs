@@ -14,7 +14,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("gps-status", &["kit", "wire", "rtk-reader"]),
     ("discovery", &["kit", "wire"]),
     ("replay", &["gps-status", "discovery", "dispatch", "wire", "kit"]),
-    ("depot", &["wire", "kit", "gps-status", "discovery", "dispatch", "rtk-reader", "replay", "fixtures", "hil"]),
+    (
+        "depot",
+        &["wire", "kit", "gps-status", "discovery", "dispatch", "rtk-reader", "replay", "fixtures", "hil"],
+    ),
     ("hil", &["rtk-reader", "wire", "fixtures"]),
     ("dispatch", &["kit", "wire"]),
 ];
@@ -62,6 +65,9 @@ fn cores_do_no_io() {
         "rtk-reader/src/decode",
         "rtk-reader/src/receiver",
         "fixtures/src",
+        "hil/src/twin/receiver",
+        "hil/src/twin/line.rs",
+        "hil/src/twin/garble.rs",
         "services/wire/src",
         "replay/src/proxy/body.rs",
         "replay/src/proxy/conversation.rs",

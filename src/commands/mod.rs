@@ -3,6 +3,7 @@
 mod config;
 mod demo;
 pub mod gnss;
+mod hil;
 mod play;
 mod record;
 mod replay;
@@ -12,7 +13,7 @@ mod up;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::cli::{Command, Gnss, Serve};
+use crate::cli::{Command, Gnss, Hil, Serve};
 use crate::error::Error;
 use crate::service::Service;
 use crate::settings::Loaded;
@@ -34,6 +35,8 @@ pub fn run(loaded: Loaded) -> Result<ExitCode, Error> {
         Command::Gnss(Gnss::Summary(args)) => gnss::summary::run(&args),
         Command::Gnss(Gnss::Record(args)) => block_on(gnss::record::run(args)),
         Command::Gnss(Gnss::Feed(args)) => block_on(gnss::feed::run(args)),
+        #[cfg(unix)]
+        Command::Hil(Hil::Twin(args)) => block_on(hil::twin::run(*args)),
         Command::Config(_) => config::run(&loaded.origins),
     }
 }

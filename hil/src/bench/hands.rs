@@ -20,6 +20,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Who can do what.
 #[derive(Debug)]
 pub enum Hands {
+    /// The bench's own virtual receiver.
+    Twin(Box<super::twin::Twin>),
     /// The fixtures of a place.
     Place(Place),
 }
@@ -47,6 +49,7 @@ impl Hands {
     /// The reason, as a SKIP tells it.
     pub fn can(&self, fault: Fault) -> Result<(), String> {
         match self {
+            Self::Twin(twin) => twin.can(fault),
             Self::Place(place) => can_at_place(&place.power_cycle, fault),
         }
     }
@@ -57,6 +60,7 @@ impl Hands {
     /// A command that fails, or takes no power.
     pub async fn unplug(&mut self, clock: Clock) -> Result<Timestamp, BenchError> {
         match self {
+            Self::Twin(twin) => twin.unplug(clock),
             Self::Place(place) => place.unplug(clock).await,
         }
     }
@@ -67,6 +71,7 @@ impl Hands {
     /// A command that fails, or a port that doesn't come back.
     pub async fn replug(&mut self, clock: Clock) -> Result<Timestamp, BenchError> {
         match self {
+            Self::Twin(twin) => twin.replug(clock),
             Self::Place(place) => place.replug(clock).await,
         }
     }
@@ -77,6 +82,7 @@ impl Hands {
     /// A command that fails, or a port that doesn't come back.
     pub async fn power_cycle(&mut self, clock: Clock) -> Result<(), BenchError> {
         match self {
+            Self::Twin(twin) => twin.power_cycle(),
             Self::Place(place) => {
                 place.unplug(clock).await?;
                 place.replug(clock).await.map(drop)
@@ -90,6 +96,7 @@ impl Hands {
     /// [`can`](Self::can) says whether it can.
     pub fn silence(&mut self, silent: bool) -> Result<(), BenchError> {
         match self {
+            Self::Twin(twin) => twin.silence(silent),
             Self::Place(_) => Err(unable(Fault::Silence)),
         }
     }
@@ -100,6 +107,7 @@ impl Hands {
     /// [`can`](Self::can) says whether it can.
     pub fn antenna_open(&mut self, open: bool) -> Result<(), BenchError> {
         match self {
+            Self::Twin(twin) => twin.antenna_open(open),
             Self::Place(_) => Err(unable(Fault::AntennaOpen)),
         }
     }

@@ -28,6 +28,7 @@ pub mod record;
 pub mod run;
 pub mod stage;
 pub mod stats;
+pub mod twin;
 pub mod unit;
 pub mod verdict;
 

@@ -17,6 +17,7 @@ use super::map::{Fixtures, Map};
 use super::quarantine::{self, Day, Effect};
 use super::record::{CaseRecord, FORM, Measurement, Record, Series};
 use super::stage::{Pace, Setting, Stage};
+use super::twin::Twin;
 use super::{BenchError, Verdict, cases, compare};
 
 /// What is to be run.
@@ -45,6 +46,8 @@ pub struct Plan {
 pub enum Subject {
     /// A receiver on a port.
     Port(PathBuf),
+    /// A virtual receiver of the bench's own, drawn from a seed.
+    Twin(u64),
 }
 
 /// Who is told how a run goes.
@@ -110,22 +113,26 @@ async fn all(
     let limits = Limits::load(plan.limits.as_deref(), cases::ALL)?;
     let chosen = chosen(&plan.cases)?;
     let map = plan.map.as_deref().map(Map::load).transpose()?.unwrap_or_default();
-    let Subject::Port(port) = &plan.subject;
-    let _lock = BenchLock::take(&default_lock_dirs(), port, clock.now())?;
-    let hands = Hands::Place(Place::new(port, &Fixtures::default()));
-    let setting = Setting {
-        clock,
-        journal: journal.clone(),
-        pace: Pace::of_hardware(),
-        soak: plan.soak,
-        hands,
-        port: port.clone(),
-        program: plan.program.clone(),
+    let (port, hands, pace) = match &plan.subject {
+        Subject::Port(port) => {
+            let place = Place::new(port, &Fixtures::default());
+            (port.clone(), Hands::Place(place), Pace::of_hardware())
+        }
+        Subject::Twin(seed) => {
+            let twin = Twin::start(*seed)?;
+            (twin.path(), Hands::Twin(Box::new(twin)), Pace::of_twin())
+        }
     };
-    let mut stage = Stage::set(setting, false).await?;
-    if let Some(mapped) = stage.receiver.chip_id.as_deref().and_then(|chip| map.of(chip)) {
+    let _lock = BenchLock::take(&default_lock_dirs(), &port, clock.now())?;
+    let (journal_, program) = (journal.clone(), plan.program.clone());
+    let setting = Setting { clock, journal: journal_, pace, soak: plan.soak, hands, port: port.clone(), program };
+    let mut stage = Stage::set(setting).await?;
+    record.receiver = Some(stage.receiver.clone());
+    if let Hands::Twin(twin) = &stage.hands {
+        stage.fixtures = twin.fixtures();
+    } else if let Some(mapped) = stage.receiver.chip_id.as_deref().and_then(|chip| map.of(chip)) {
         stage.fixtures = mapped.fixtures.clone();
-        stage.hands = Hands::Place(Place::new(port, &mapped.fixtures));
+        stage.hands = Hands::Place(Place::new(&port, &mapped.fixtures));
     }
     journal.log(&format!("{:?}", stage.receiver));
     let today = today(clock);

@@ -165,8 +165,9 @@ impl Stage {
     ///
     /// # Errors
     /// A port that can't be used, or another kind of receiver.
-    pub async fn set(setting: Setting, twin: bool) -> Result<Self, BenchError> {
+    pub async fn set(setting: Setting) -> Result<Self, BenchError> {
         let Setting { clock, journal, pace, soak, hands, port, program } = setting;
+        let twin = matches!(hands, Hands::Twin(_));
         let line = super::link::find_line(&port, clock).await?;
         let mut link = Link::open(&port, line.baud, clock, journal.clone())?;
         let receiver = link.identify(line, twin).await?;

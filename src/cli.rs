@@ -14,7 +14,7 @@ mod limits;
 mod play;
 mod record;
 mod replay;
-pub use self::hil::{Hil, PortArg, TwinArgs};
+pub use self::hil::{Hil, HilList, HilMap, HilReport, HilRun, PortArg, TwinArgs};
 pub use limits::LimitArgs;
 pub use play::Play;
 pub use record::RecordProxy;

@@ -23,7 +23,9 @@ Exit codes:
     8  the wrong baud rate
     9  not a GNSS stream; not a recording
    10  a recording of a newer format
-  100  the replay differs from the recording";
+  100  the replay differs from the recording
+  110  the bench: a limit isn't met
+  111  the bench: something couldn't be measured";
 
 /// Why the program ends. The text is one sentence that says what happened and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +39,10 @@ pub enum Error {
     /// A source could not be opened.
     #[error(transparent)]
     Source(#[from] rtk_reader::source::SourceError),
+    /// The bench can't do its work.
+    #[cfg(unix)]
+    #[error(transparent)]
+    Bench(#[from] hil::bench::BenchError),
     /// A recording could not be started.
     #[error(transparent)]
     Record(#[from] replay::recorder::CreateError),
@@ -219,6 +225,8 @@ impl Error {
             | Self::Play(replay::play::PlayError::Io { .. } | replay::play::PlayError::Build(_)) => 1,
             Self::NotGnss { .. } | Self::Play(replay::play::PlayError::Nothing { .. }) => 9,
             Self::Source(error) => source_code(error),
+            #[cfg(unix)]
+            Self::Bench(error) => bench_code(error),
             Self::Replay(error) => error.exit_code(),
             Self::Session(error) => tool_code(error),
             Self::Shrink(ShrinkError::Replay(error)) => error.exit_code(),
@@ -264,6 +272,19 @@ fn tool_code(error: &ToolError) -> u8 {
         ToolError::EmptyFolder { .. } | ToolError::Nothing { .. } => 4,
         ToolError::Line { .. } | ToolError::Har { .. } => 9,
         ToolError::Write { .. } | ToolError::Event { .. } => 1,
+    }
+}
+
+#[cfg(unix)]
+fn bench_code(error: &hil::bench::BenchError) -> u8 {
+    use hil::bench::BenchError;
+    match error {
+        BenchError::Limits(_) | BenchError::Map(_) | BenchError::UnknownCase { .. } => 2,
+        BenchError::Source(error) => source_code(error),
+        BenchError::Held { .. } => 7,
+        BenchError::NotARecord { .. } => 9,
+        BenchError::File { doing: "read", source, .. } => read_code(source),
+        _ => 1,
     }
 }
 

@@ -36,6 +36,14 @@ pub fn run(loaded: Loaded) -> Result<ExitCode, Error> {
         Command::Gnss(Gnss::Record(args)) => block_on(gnss::record::run(args)),
         Command::Gnss(Gnss::Feed(args)) => block_on(gnss::feed::run(args)),
         #[cfg(unix)]
+        Command::Hil(Hil::Run(args)) => block_on(hil::run::run(args)),
+        #[cfg(unix)]
+        Command::Hil(Hil::List(args)) => hil::list::run(&args),
+        #[cfg(unix)]
+        Command::Hil(Hil::Map(args)) => block_on(hil::map::run(args)),
+        #[cfg(unix)]
+        Command::Hil(Hil::Report(args)) => hil::report::run(&args),
+        #[cfg(unix)]
         Command::Hil(Hil::Twin(args)) => block_on(hil::twin::run(*args)),
         Command::Config(_) => config::run(&loaded.origins),
     }

@@ -203,6 +203,8 @@ fn spawn(
             command.env_remove(name);
         }
     }
+    // A depot's corrections aren't to meet those of another.
+    command.env("DEPOT_NTRIP_PORT", "0");
     command.args(["up", "--gps-status-port", "0", "--discovery-port", "0", "--dispatch-port", "0"]);
     command.args(["--database", "sqlite::memory:", "--data"]).arg(folder.join("depot-data"));
     command.arg("--gnss").arg(port).arg("--record").arg(session_file(folder, number));

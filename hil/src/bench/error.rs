@@ -144,6 +144,9 @@ pub enum BenchError {
         #[source]
         source: serde_json::Error,
     },
+    /// Somebody stopped it.
+    #[error("the bench was stopped; a case that had changed the receiver has not put it back: start the receiver anew")]
+    Interrupted,
     /// The twin.
     #[error("the virtual receiver failed: {0}")]
     Twin(std::io::Error),

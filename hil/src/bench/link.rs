@@ -103,17 +103,22 @@ pub struct Link {
     buffer: Vec<u8>,
     port: PathBuf,
     clock: Clock,
-    journal: Journal,
+    journal: Option<Journal>,
     // Last: the port is closed before it is unlocked.
     _lock: PortLock,
 }
 
 impl Link {
-    /// Locks and opens a port; what had come before is forgotten.
+    /// Locks and opens a port; what had come before is forgotten. What is read is kept where there is a journal.
     ///
     /// # Errors
     /// A port that isn't there, is another's, or can't be opened.
-    pub fn open(port: &Path, baud: Option<u32>, clock: Clock, journal: Journal) -> Result<Self, BenchError> {
+    pub fn open(
+        port: &Path,
+        baud: Option<u32>,
+        clock: Clock,
+        journal: Option<Journal>,
+    ) -> Result<Self, BenchError> {
         let path = port.to_owned();
         let device = std::fs::canonicalize(port).map_err(|_| SourceError::NoSuchPort { path: path.clone() })?;
         let lock = PortLock::take(&default_lock_dirs(), &device, "depot hil", clock.now())?;
@@ -143,7 +148,9 @@ impl Link {
             Ok(Ok(0) | Err(_)) => Err(BenchError::PortLost { port: self.port.clone() }),
             Ok(Ok(length)) => {
                 let bytes = self.buffer.get(..length).unwrap_or_default();
-                self.journal.raw(bytes);
+                if let Some(journal) = &self.journal {
+                    journal.raw(bytes);
+                }
                 Ok(Some(bytes))
             }
         }

@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rtk_reader::source::default_lock_dirs;
+use tokio_util::sync::CancellationToken;
 
 use super::case::{Case, Measured, Outcome};
 use super::clock::Clock;
@@ -58,11 +59,15 @@ pub trait Progress {
     fn ended(&mut self, record: &CaseRecord);
 }
 
-/// Runs what is planned. Whatever goes wrong is in the record.
+/// Runs what is planned, or until it is stopped. Whatever goes wrong is in the record.
 ///
 /// # Errors
 /// Only evidence that can't be written.
-pub async fn run(plan: &Plan, progress: &mut (dyn Progress + Send)) -> Result<Record, BenchError> {
+pub async fn run(
+    plan: &Plan,
+    stop: CancellationToken,
+    progress: &mut (dyn Progress + Send),
+) -> Result<Record, BenchError> {
     let clock = Clock::start();
     let journal = Journal::new(Evidence::begin(&plan.out, clock.now())?, clock);
     let started_at = clock.now();
@@ -80,7 +85,11 @@ pub async fn run(plan: &Plan, progress: &mut (dyn Progress + Send)) -> Result<Re
         files: Vec::new(),
     };
     let mut series = Series::default();
-    if let Err(error) = all(plan, clock, &journal, progress, &mut record, &mut series).await {
+    let done = tokio::select! {
+        done = all(plan, clock, &journal, progress, &mut record, &mut series) => done,
+        () = stop.cancelled() => Err(BenchError::Interrupted),
+    };
+    if let Err(error) = done {
         journal.log(&format!("ERROR {error}"));
         record.error = Some(error.to_string());
     }
@@ -139,14 +148,13 @@ async fn all(
     for (n, case) in chosen.iter().enumerate() {
         progress.begins(n + 1, chosen.len(), case);
         let done = one(case, &mut stage, &limits, today).await;
+        record.receiver = Some(stage.receiver.clone());
+        series.clone_from(&stage.series);
         journal.log(&format!("{} {} {}", done.name, done.verdict, compare::gist(&done)));
         progress.ended(&done);
         record.cases.push(done);
     }
-    let left = stage.release().await;
-    record.receiver = Some(stage.receiver.clone());
-    *series = std::mem::take(&mut stage.series);
-    left
+    stage.release().await
 }
 
 fn chosen(names: &[String]) -> Result<Vec<&'static Case>, BenchError> {

@@ -1,8 +1,10 @@
 //! What a case works with: the receiver, by the bench's own link or by a depot under test, never by both.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+
+use rtk_reader::source::default_lock_dirs;
 
 use super::BenchError;
 use super::case::Need;
@@ -11,6 +13,7 @@ use super::console::Console;
 use super::depot::{self, Depot};
 use super::hands::Hands;
 use super::journal::Journal;
+use super::lock::BenchLock;
 use super::link::{Line, Link, NAV_PVT, NAV_SAT, NAV_SIG, NAV_SVIN};
 use super::map::Fixtures;
 use super::observation::Observation;
@@ -141,6 +144,17 @@ pub struct Stage {
     observed: Option<Arc<Observation>>,
 }
 
+/// Who is on a port.
+///
+/// # Errors
+/// A port that can't be used, is another's, or has no receiver that the cases are made for.
+pub async fn who_is_on(port: &Path) -> Result<ReceiverRecord, BenchError> {
+    let clock = Clock::start();
+    let _lock = BenchLock::take(&default_lock_dirs(), port, clock.now())?;
+    let line = super::link::find_line(port, clock).await?;
+    Link::open(port, line.baud, clock, None)?.identify(line, false).await
+}
+
 /// What is known before the first case.
 #[derive(Debug)]
 pub struct Setting {
@@ -169,7 +183,7 @@ impl Stage {
         let Setting { clock, journal, pace, soak, hands, port, program } = setting;
         let twin = matches!(hands, Hands::Twin(_));
         let line = super::link::find_line(&port, clock).await?;
-        let mut link = Link::open(&port, line.baud, clock, journal.clone())?;
+        let mut link = Link::open(&port, line.baud, clock, Some(journal.clone()))?;
         let receiver = link.identify(line, twin).await?;
         Ok(Self {
             clock,
@@ -205,7 +219,7 @@ impl Stage {
         self.stop_depot().await?;
         let link = match self.link.take() {
             Some(link) => link,
-            None => Link::open(&self.port, self.line.baud, self.clock, self.journal.clone())?,
+            None => Link::open(&self.port, self.line.baud, self.clock, Some(self.journal.clone()))?,
         };
         Ok(self.link.insert(link))
     }

@@ -1,16 +1,24 @@
 //! The cases, one in each file. Most measure in the observation that all share; those that ask what the depot makes of
 //! the receiver run one and look at it from outside.
 
+mod antenna_open;
 mod arp;
 mod config_kept;
 mod epochs;
 mod first_fix;
+mod latency;
 mod line;
 mod position;
+mod replug;
 mod rtcm;
+mod session_replays;
+mod silence;
 mod sky;
+mod soak;
 mod stream;
 mod survey_in;
+mod unplug;
+mod wrong_baud;
 
 use super::case::Case;
 
@@ -24,6 +32,15 @@ pub const ALL: &[Case] = &[
     sky::CASE,
     position::CASE,
     arp::CASE,
+    latency::WEBSOCKET,
+    latency::NTRIP,
+    silence::CASE,
+    antenna_open::CASE,
+    unplug::CASE,
+    replug::CASE,
+    soak::CASE,
+    wrong_baud::CASE,
+    session_replays::CASE,
     config_kept::CASE,
     first_fix::HOT,
     first_fix::COLD,

@@ -57,7 +57,10 @@ pub fn head(record: &Record) -> String {
             format!("{twin}{} {} ({chip}) on {}", r.model, r.firmware, r.port)
         },
     );
-    format!("{} at {}: {receiver}, {}, {:.0} s", record.verdict, record.station, record.started_at, record.took_s)
+    format!(
+        "{} at {}: {receiver}, {}, {:.0} s",
+        record.verdict, record.station, record.started_at, record.took_s
+    )
 }
 
 /// One run as a table.
@@ -112,15 +115,15 @@ pub fn pairs<'a>(before: &'a Record, after: &'a Record) -> Vec<Pair<'a>> {
 }
 
 fn measurements(record: &Record) -> impl Iterator<Item = ((&str, String), &Measurement)> {
-    record
-        .cases
-        .iter()
-        .flat_map(|case| case.measurements.iter().map(|m| ((case.name.as_str(), m.key()), m)))
+    record.cases.iter().flat_map(|case| case.measurements.iter().map(|m| ((case.name.as_str(), m.key()), m)))
 }
 
 /// Verdicts that changed: case, before, after.
 #[must_use]
-pub fn changed<'a>(before: &'a Record, after: &'a Record) -> Vec<(&'a str, Option<Verdict>, Option<Verdict>)> {
+pub fn changed<'a>(
+    before: &'a Record,
+    after: &'a Record,
+) -> Vec<(&'a str, Option<Verdict>, Option<Verdict>)> {
     let verdict = |record: &Record, name: &str| {
         record.cases.iter().find(|case| case.name == name).map(|case| case.verdict)
     };
@@ -142,7 +145,11 @@ pub fn compared(before: &Record, after: &Record) -> String {
     if changes.is_empty() {
         text.push_str("no verdict changed\n");
     }
-    let _ = writeln!(text, "\n{:18} {:26} {:>14} {:>14} {:>9}", "case", "measurement", "before", "after", "change");
+    let _ = writeln!(
+        text,
+        "\n{:18} {:26} {:>14} {:>14} {:>9}",
+        "case", "measurement", "before", "after", "change"
+    );
     let shown = |m: Option<&Measurement>| m.map_or_else(|| "-".to_owned(), |m| m.unit.show(m.value));
     for pair in pairs(before, after) {
         let change = pair.change_percent().map_or_else(String::new, |percent| format!("{percent:+.1} %"));
@@ -166,7 +173,12 @@ pub(super) mod testing {
     use super::super::{Record, Unit};
     use super::*;
 
-    fn case(name: &str, verdict: Verdict, reason: Option<&str>, measurements: Vec<Measurement>) -> CaseRecord {
+    fn case(
+        name: &str,
+        verdict: Verdict,
+        reason: Option<&str>,
+        measurements: Vec<Measurement>,
+    ) -> CaseRecord {
         CaseRecord {
             name: name.into(),
             verdict,
@@ -188,7 +200,12 @@ pub(super) mod testing {
     pub fn record() -> Record {
         let load = measured("load", None, 75.0, Unit::Percent, Some(80.0));
         let rtcm = measured("interval_p99", Some("1077"), 2500.0, Unit::Milliseconds, Some(1500.0));
-        let mut known = case("position", Verdict::Fail, None, vec![measured("error", None, 3.5, Unit::Metres, Some(2.0))]);
+        let mut known = case(
+            "position",
+            Verdict::Fail,
+            None,
+            vec![measured("error", None, 3.5, Unit::Metres, Some(2.0))],
+        );
         let until = Day { year: 2026, month: 12, day: 31 };
         known.quarantine = Some(Quarantine { case: "position".into(), reason: "a new mount".into(), until });
         let mut error = case("sky", Verdict::Error, Some("no NAV-SAT came within 5.0 s; ask & see"), vec![]);

@@ -30,7 +30,8 @@ impl Console {
     pub async fn connect(url: &str, clock: Clock) -> Result<Self, BenchError> {
         let url = format!("{}/ws", url.replacen("http://", "ws://", 1));
         let failed = |what: String| BenchError::Depot { what, log: url.clone().into() };
-        let connected = tokio::time::timeout(Duration::from_secs(10), tokio_tungstenite::connect_async(&url)).await;
+        let connected =
+            tokio::time::timeout(Duration::from_secs(10), tokio_tungstenite::connect_async(&url)).await;
         let (mut socket, _) = connected
             .map_err(|_| failed("takes no console".to_owned()))?
             .map_err(|error| failed(format!("takes no console: {error}")))?;

@@ -50,9 +50,8 @@ impl Depot {
         let (mut child, log) = spawn(program, folder, number, port, more)?;
         let ready = ready_file(folder, number);
         let until = clock.now() + STARTING;
-        let failed = |what: &str, log: &Path| {
-            Err(BenchError::Depot { what: what.to_owned(), log: log.to_owned() })
-        };
+        let failed =
+            |what: &str, log: &Path| Err(BenchError::Depot { what: what.to_owned(), log: log.to_owned() });
         loop {
             if let Ok(text) = std::fs::read_to_string(&ready)
                 && let Ok(urls) = serde_json::from_str(&text)

@@ -59,7 +59,9 @@ pub enum BenchError {
         model: String,
     },
     /// A question without an answer.
-    #[error("the receiver didn't answer {question} within {waited_s:.1} s; is its output on this port switched on?")]
+    #[error(
+        "the receiver didn't answer {question} within {waited_s:.1} s; is its output on this port switched on?"
+    )]
     NoAnswer {
         /// What was asked.
         question: String,
@@ -145,7 +147,9 @@ pub enum BenchError {
         source: serde_json::Error,
     },
     /// Somebody stopped it.
-    #[error("the bench was stopped; a case that had changed the receiver has not put it back: start the receiver anew")]
+    #[error(
+        "the bench was stopped; a case that had changed the receiver has not put it back: start the receiver anew"
+    )]
     Interrupted,
     /// The twin.
     #[error("the virtual receiver failed: {0}")]

@@ -103,7 +103,8 @@ fn ours(name: &str) -> bool {
     let part = |prefix: &str, suffix: &str| {
         let middle = name.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(suffix));
         middle.is_some_and(|middle| {
-            middle.is_empty() || middle.strip_prefix('.').is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()))
+            middle.is_empty()
+                || middle.strip_prefix('.').is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()))
         })
     };
     matches!(name, "bench.log" | "raw.ubx") || part("session", ".mcap") || part("depot", ".log")
@@ -132,8 +133,8 @@ pub fn write(folder: &Path, record: &Record, series: &Series) -> Result<(), Benc
 pub fn read(path: &Path) -> Result<(Record, Series), BenchError> {
     let file = if path.is_dir() { path.join("record.json") } else { path.to_owned() };
     let text = read_text(&file, MAX_JSON_BYTES).map_err(BenchError::file("read", &file))?;
-    let record =
-        serde_json::from_str(&text).map_err(|source| BenchError::NotARecord { path: file.clone(), source })?;
+    let record = serde_json::from_str(&text)
+        .map_err(|source| BenchError::NotARecord { path: file.clone(), source })?;
     let beside = file.with_file_name("series.json");
     let series = match read_text(&beside, MAX_JSON_BYTES) {
         Ok(text) => {
@@ -171,7 +172,15 @@ mod tests {
         let mut record = record();
         let series = Series { positions_m: vec![[1.0, 2.0]], ..Series::default() };
         evidence.end(&mut record, &series).unwrap();
-        let names = ["bench.log", "junit.xml", "raw.ubx", "record.json", "report.html", "series.json", "session.0001.mcap"];
+        let names = [
+            "bench.log",
+            "junit.xml",
+            "raw.ubx",
+            "record.json",
+            "report.html",
+            "series.json",
+            "session.0001.mcap",
+        ];
         assert_eq!(record.files, names);
         assert_eq!(read(&folder).unwrap(), (record.clone(), series));
         assert_eq!(read(&folder.join("record.json")).unwrap().0, record);

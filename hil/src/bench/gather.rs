@@ -10,8 +10,11 @@ use super::stats::thinned;
 /// Takes sky, C/N0, positions and RTCM times from an observation.
 pub fn gather(observation: &Observation, known: Option<KnownPoint>, series: &mut Series) {
     series.sky = sky(observation);
-    series.cn0_dbhz =
-        observation.cn0().iter().map(|(band, values)| ((*band).to_owned(), thinned(values, MAX_POINTS))).collect();
+    series.cn0_dbhz = observation
+        .cn0()
+        .iter()
+        .map(|(band, values)| ((*band).to_owned(), thinned(values, MAX_POINTS)))
+        .collect();
     let (from, name) = match known {
         Some(point) => (Some(place(point)), "the known point"),
         None => (mean_place(observation.places()), "their mean"),
@@ -21,8 +24,11 @@ pub fn gather(observation: &Observation, known: Option<KnownPoint>, series: &mut
         series.positions_m = thinned(&places, MAX_POINTS);
         name.clone_into(&mut series.positions_from);
     }
-    series.rtcm_s =
-        observation.rtcm_times().iter().map(|(number, times)| (*number, thinned(times, MAX_POINTS))).collect();
+    series.rtcm_s = observation
+        .rtcm_times()
+        .iter()
+        .map(|(number, times)| (*number, thinned(times, MAX_POINTS)))
+        .collect();
 }
 
 /// A known point as a place.

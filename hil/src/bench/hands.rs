@@ -136,8 +136,11 @@ fn unable(fault: Fault) -> BenchError {
 
 impl Place {
     async fn unplug(&mut self, clock: Clock) -> Result<Timestamp, BenchError> {
-        let failed = |why: String, command: &[String]| BenchError::Fixture { command: command.join(" "), why };
-        let Some((program, args)) = self.power_cycle.split_first() else { return Err(unable(Fault::PowerCycle)) };
+        let failed =
+            |why: String, command: &[String]| BenchError::Fixture { command: command.join(" "), why };
+        let Some((program, args)) = self.power_cycle.split_first() else {
+            return Err(unable(Fault::PowerCycle));
+        };
         let mut command = Command::new(program);
         command.args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().map_err(|error| failed(error.to_string(), &self.power_cycle))?;

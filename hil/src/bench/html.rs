@@ -199,18 +199,29 @@ mod tests {
     fn it_is_one_file_without_scripts_or_network() {
         let mut record = record();
         record.station = "\"><img src=x onerror=alert(1)>".into();
-        for html in [report(&record, &series()), comparison((&record, &series()), (&record, &Series::default()))] {
+        for html in
+            [report(&record, &series()), comparison((&record, &series()), (&record, &Series::default()))]
+        {
             let xml = parsed(&html);
             let document = roxmltree::Document::parse(&xml).expect("well-formed");
             for node in document.descendants().filter(roxmltree::Node::is_element) {
                 let name = node.tag_name().name();
-                assert!(!["script", "img", "link", "iframe", "object", "a", "use", "image"].contains(&name), "{name}");
+                assert!(
+                    !["script", "img", "link", "iframe", "object", "a", "use", "image"].contains(&name),
+                    "{name}"
+                );
                 for attribute in node.attributes() {
-                    assert!(!attribute.name().starts_with("on") && attribute.name() != "style", "{attribute:?}");
+                    assert!(
+                        !attribute.name().starts_with("on") && attribute.name() != "style",
+                        "{attribute:?}"
+                    );
                     assert!(!["src", "href"].contains(&attribute.name()), "{attribute:?}");
                 }
             }
-            assert!(!html.contains("http://") && !html.contains("https://") && !html.contains("url("), "no network");
+            assert!(
+                !html.contains("http://") && !html.contains("https://") && !html.contains("url("),
+                "no network"
+            );
             assert!(html.contains("default-src 'none'"));
         }
     }
@@ -219,7 +230,10 @@ mod tests {
     fn it_has_all_pictures_and_says_which_were_not_measured() {
         assert_eq!(report(&record(), &series()).matches("<svg ").count(), 7);
         let empty = report(&record(), &Series::default());
-        assert_eq!((empty.matches("<svg ").count(), empty.matches("not measured in this run").count()), (0, 7));
+        assert_eq!(
+            (empty.matches("<svg ").count(), empty.matches("not measured in this run").count()),
+            (0, 7)
+        );
         assert!(empty.contains("in quarantine until 2026-12-31: a new mount"));
     }
 }

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::BenchError;
 use super::clock::Clock;
 use super::evidence::Evidence;
 use super::record::{Record, Series};
-use super::BenchError;
 
 /// Adds to the run's log and to its raw bytes.
 #[derive(Clone, Debug)]

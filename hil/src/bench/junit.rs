@@ -76,7 +76,10 @@ mod tests {
         let suite = document.root_element();
         let attribute = |name| suite.attribute(name).unwrap().to_owned();
         assert_eq!(attribute("tests"), "6");
-        assert_eq!((attribute("failures"), attribute("errors"), attribute("skipped")), ("1".into(), "2".into(), "2".into()));
+        assert_eq!(
+            (attribute("failures"), attribute("errors"), attribute("skipped")),
+            ("1".into(), "2".into(), "2".into())
+        );
         let failure = document.descendants().find(|node| node.has_tag_name("failure")).unwrap();
         assert_eq!(failure.parent().unwrap().attribute("name"), Some("rtcm"));
         assert!(failure.attribute("message").unwrap().starts_with("interval_p99/1077 2500.0 ms"));

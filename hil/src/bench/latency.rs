@@ -64,7 +64,9 @@ impl Departures {
         let mut heard_before: Option<Timestamp> = None;
         let mut latencies = Vec::new();
         for (at, status) in statuses {
-            let Some(message) = status.rtcm_messages.iter().find(|message| message.number == number) else { continue };
+            let Some(message) = status.rtcm_messages.iter().find(|message| message.number == number) else {
+                continue;
+            };
             // Whole milliseconds: what left within this one was heard in it.
             let heard = Timestamp::from_millis(message.last_seen.saturating_add(1));
             if let Some(before) = heard_before.filter(|before| *before < heard) {

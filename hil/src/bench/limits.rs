@@ -142,7 +142,9 @@ pub enum LimitsError {
         found: String,
     },
     /// A limit that nothing, or everything, meets.
-    #[error("the limits {file} bound {case}.{measure} {how}; give min, max or both, min below max, marginal not below 0")]
+    #[error(
+        "the limits {file} bound {case}.{measure} {how}; give min, max or both, min below max, marginal not below 0"
+    )]
     Senseless {
         /// Which file.
         file: String,
@@ -273,7 +275,9 @@ fn checked(case: &Case, file: &str, key: &str, bounds: &Bounds) -> Result<Limit,
     };
     match how {
         Some(how) => Err(LimitsError::Senseless { file, case: case_name, measure, how }),
-        None => Ok(Limit { unit: announced.unit, min: bounds.min, max: bounds.max, marginal: bounds.marginal }),
+        None => {
+            Ok(Limit { unit: announced.unit, min: bounds.min, max: bounds.max, marginal: bounds.marginal })
+        }
     }
 }
 

@@ -120,7 +120,8 @@ impl Link {
         journal: Option<Journal>,
     ) -> Result<Self, BenchError> {
         let path = port.to_owned();
-        let device = std::fs::canonicalize(port).map_err(|_| SourceError::NoSuchPort { path: path.clone() })?;
+        let device =
+            std::fs::canonicalize(port).map_err(|_| SourceError::NoSuchPort { path: path.clone() })?;
         let lock = PortLock::take(&default_lock_dirs(), &device, "depot hil", clock.now())?;
         let builder = tokio_serial::new(device.to_string_lossy(), baud.unwrap_or(ANY_BAUD));
         let stream = builder.open_native_async().and_then(|stream| {
@@ -191,7 +192,8 @@ impl Link {
                 }
             };
             framer.handle_timeout(now, &mut sink);
-            let look_at = framer.next_timeout().unwrap_or(until).min(until).max(now + Duration::from_millis(1));
+            let look_at =
+                framer.next_timeout().unwrap_or(until).min(until).max(now + Duration::from_millis(1));
             let result = self.read(look_at).await;
             if let Ok(Some(bytes)) = &result {
                 framer.push(clock.now(), bytes, &mut sink);
@@ -223,7 +225,8 @@ impl Link {
         for _ in 0..TRIES {
             self.write(&question).await?;
             let until = self.clock.now() + ANSWER;
-            let answer = self.wait(until, |frame| (frame.id() == wanted).then(|| frame.payload().to_vec())).await?;
+            let answer =
+                self.wait(until, |frame| (frame.id() == wanted).then(|| frame.payload().to_vec())).await?;
             if let Some(payload) = answer {
                 return Ok(payload);
             }
@@ -249,7 +252,9 @@ impl Link {
                     values = items;
                     None
                 }
-                Answer::Ack { acknowledged, class: c, id: i } => ((c, i) == (class, id)).then_some(acknowledged),
+                Answer::Ack { acknowledged, class: c, id: i } => {
+                    ((c, i) == (class, id)).then_some(acknowledged)
+                }
             });
             match acknowledged.await? {
                 Some(true) => return Ok(values),
@@ -346,7 +351,6 @@ impl Link {
         })
     }
 }
-
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()

@@ -22,8 +22,8 @@ impl BenchLock {
     /// # Errors
     /// [`BenchError::Held`], which says by whom and since when; or a port or directory that can't be used.
     pub fn take(dirs: &[PathBuf], port: &Path, now: Timestamp) -> Result<Self, BenchError> {
-        let device = std::fs::canonicalize(port)
-            .map_err(|_| SourceError::NoSuchPort { path: port.to_owned() })?;
+        let device =
+            std::fs::canonicalize(port).map_err(|_| SourceError::NoSuchPort { path: port.to_owned() })?;
         match PortLock::take(dirs, &name(&device), "depot hil", now) {
             Ok(lock) => Ok(Self { _lock: lock }),
             Err(SourceError::Held { holder, .. }) => Err(BenchError::Held { port: port.to_owned(), holder }),

@@ -188,7 +188,8 @@ impl Map {
                 return Err(MapError::Twice { path, chip_id });
             }
             if let Some(KnownPoint { latitude_deg, longitude_deg, height_m }) = mapped.fixtures.known_point {
-                let there = latitude_deg.abs() <= 90.0 && longitude_deg.abs() <= 360.0 && height_m.is_finite();
+                let there =
+                    latitude_deg.abs() <= 90.0 && longitude_deg.abs() <= 360.0 && height_m.is_finite();
                 if !there {
                     return Err(MapError::NoSuchPlace { path, chip_id, latitude_deg, longitude_deg });
                 }
@@ -226,9 +227,8 @@ pub fn updated(path: &Path, text: &str, found: &[Found]) -> Result<String, MapEr
         return Err(MapError::Syntax { path: path.to_owned(), message });
     };
     for found in found {
-        let is_it = |table: &Table| {
-            table.get("chip_id").and_then(Item::as_str).is_some_and(|id| id == found.chip_id)
-        };
+        let is_it =
+            |table: &Table| table.get("chip_id").and_then(Item::as_str).is_some_and(|id| id == found.chip_id);
         let known = receivers.iter().position(is_it);
         match known.and_then(|at| receivers.get_mut(at)) {
             Some(table) => set(table, found),

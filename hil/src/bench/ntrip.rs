@@ -58,4 +58,3 @@ pub async fn listen(url: &str, span: Duration, clock: Clock) -> Result<Vec<Seen>
 
 /// Whether a depot has a caster, by the name in its ready file.
 pub const SERVICE: &str = "ntrip";
-

@@ -290,8 +290,11 @@ impl Epochs {
         for number in whole.iter().flatten() {
             *types.entry(*number).or_default() += 1;
         }
-        let usual: BTreeSet<u16> =
-            types.into_iter().filter(|(_, count)| count * 2 > whole.len()).map(|(number, _)| number).collect();
+        let usual: BTreeSet<u16> = types
+            .into_iter()
+            .filter(|(_, count)| count * 2 > whole.len())
+            .map(|(number, _)| number)
+            .collect();
         Self { seen: whole.len(), complete: whole.iter().filter(|epoch| usual.is_subset(epoch)).count() }
     }
 

@@ -132,9 +132,14 @@ async fn all(
             (twin.path(), Hands::Twin(Box::new(twin)), Pace::of_twin())
         }
     };
-    let _lock = BenchLock::take(&default_lock_dirs(), &port, clock.now())?;
+    // A twin is nobody else's, and its name is another's as soon as it is gone.
+    let _lock = match &plan.subject {
+        Subject::Port(port) => Some(BenchLock::take(&default_lock_dirs(), port, clock.now())?),
+        Subject::Twin(_) => None,
+    };
     let (journal_, program) = (journal.clone(), plan.program.clone());
-    let setting = Setting { clock, journal: journal_, pace, soak: plan.soak, hands, port: port.clone(), program };
+    let setting =
+        Setting { clock, journal: journal_, pace, soak: plan.soak, hands, port: port.clone(), program };
     let mut stage = Stage::set(setting).await?;
     record.receiver = Some(stage.receiver.clone());
     if let Hands::Twin(twin) = &stage.hands {
@@ -297,7 +302,8 @@ mod tests {
     fn what_a_case_measures_is_held_against_its_limits() {
         let limits = Limits::built_in(cases::ALL).unwrap();
         let line = cases::ALL.iter().find(|case| case.name == "line").unwrap();
-        let measured = |name, value| judged(line, Outcome::Measured(vec![Measured::new(name, value)]), &limits);
+        let measured =
+            |name, value| judged(line, Outcome::Measured(vec![Measured::new(name, value)]), &limits);
         let verdict = |name, value| match measured(name, value).unwrap() {
             Judged::Measured(measurements) => measurements[0].verdict,
             Judged::Skipped(reason) => panic!("{reason}"),
@@ -306,7 +312,10 @@ mod tests {
         assert_eq!(verdict("load", 75.0), Verdict::Marginal);
         assert_eq!(verdict("load", 95.0), Verdict::Fail);
         let error = measured("load", f64::NAN).unwrap_err().to_string();
-        assert_eq!(error, "line measured load as NaN, which is no number: a defect of the case, please report it");
+        assert_eq!(
+            error,
+            "line measured load as NaN, which is no number: a defect of the case, please report it"
+        );
         assert!(matches!(measured("colour", 1.0), Err(BenchError::NotAnnounced { .. })));
     }
 

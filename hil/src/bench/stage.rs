@@ -13,8 +13,8 @@ use super::console::Console;
 use super::depot::{self, Depot};
 use super::hands::Hands;
 use super::journal::Journal;
-use super::lock::BenchLock;
 use super::link::{Line, Link, NAV_PVT, NAV_SAT, NAV_SIG, NAV_SVIN};
+use super::lock::BenchLock;
 use super::map::Fixtures;
 use super::observation::Observation;
 use super::record::{ReceiverRecord, Series};
@@ -94,9 +94,9 @@ impl Need {
     #[must_use]
     pub fn missing(self, offer: &Offer<'_>) -> Option<String> {
         match self {
-            Self::OpenSky if !offer.fixtures.open_sky => {
-                Some("the map doesn't say open_sky for this receiver: what it sees is no measure of it".to_owned())
-            }
+            Self::OpenSky if !offer.fixtures.open_sky => Some(
+                "the map doesn't say open_sky for this receiver: what it sees is no measure of it".to_owned(),
+            ),
             Self::KnownPoint if offer.fixtures.known_point.is_none() => {
                 Some("the map has no known_point for this receiver".to_owned())
             }

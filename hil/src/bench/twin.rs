@@ -43,6 +43,7 @@ impl Twin {
         let mut character = quick.as_base(Port::Uart1, fixed);
         // Longer than an epoch, so that it shows.
         character.hot_first_fix = std::time::Duration::from_millis(1_800);
+        character.cold_first_fix = std::time::Duration::from_millis(3_500);
         let baud = Port::Uart1.baud_key();
         character.saved.extend(baud.map(|key| Item { key, value: u64::from(BAUD) }));
         let (tap, sent) = sync_channel(SENT);
@@ -50,8 +51,11 @@ impl Twin {
         let twin = twin::Twin::start_tapped(options, Some(tap))
             .map_err(|error| BenchError::Twin(std::io::Error::other(error)))?;
         let control = twin.control();
-        let place =
-            KnownPoint { latitude_deg: at.latitude_deg, longitude_deg: at.longitude_deg, height_m: at.height_m };
+        let place = KnownPoint {
+            latitude_deg: at.latitude_deg,
+            longitude_deg: at.longitude_deg,
+            height_m: at.height_m,
+        };
         Ok(Self { twin, control, sent, place, _folder: folder })
     }
 

@@ -20,7 +20,12 @@ pub async fn run(args: HilMap) -> Result<ExitCode, Error> {
         match who_is_on(&port).await {
             Ok(receiver) => match receiver.chip_id {
                 Some(chip_id) => {
-                    print(&format!("{}: {} {} ({chip_id})\n", port.display(), receiver.model, receiver.firmware))?;
+                    print(&format!(
+                        "{}: {} {} ({chip_id})\n",
+                        port.display(),
+                        receiver.model,
+                        receiver.firmware
+                    ))?;
                     found.push(Found { chip_id, port, model: receiver.model, firmware: receiver.firmware });
                 }
                 None => print(&format!("{}: it doesn't say its chip's number\n", port.display()))?,

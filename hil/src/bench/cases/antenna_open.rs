@@ -28,7 +28,8 @@ fn run(stage: &mut Stage) -> Running<'_> {
         // The next case finds it as this one did.
         let on_again = console.until(clock.now() + patience, |status| !is_open(status)).await;
         let mut measured = vec![Measured::yes("shown", told.is_some() && on_again.is_some())];
-        measured.extend(told.map(|(at, _)| Measured::new("shown_in", at.saturating_sub(off_at).as_secs_f64())));
+        measured
+            .extend(told.map(|(at, _)| Measured::new("shown_in", at.saturating_sub(off_at).as_secs_f64())));
         Ok(Outcome::Measured(measured))
     })
 }

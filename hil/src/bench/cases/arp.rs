@@ -105,7 +105,8 @@ mod tests {
         let values = [(LLH[0], 469_480_900, 12), (LLH[1], 74_474_400, -7), (LLH[2], 59_000, 3)];
         items[0].value = 1;
         items.extend(values.iter().flat_map(|((a, b), coarse, hp)| [item(*a, *coarse), fine(*b, *hp)]));
-        let place = Geodetic { latitude_deg: 46.948_090_012, longitude_deg: 7.447_439_993, height_m: 590.000_3 };
+        let place =
+            Geodetic { latitude_deg: 46.948_090_012, longitude_deg: 7.447_439_993, height_m: 590.000_3 };
         assert!(stats::distance(fixed(&items).unwrap(), place.to_ecef()) < 1e-6);
         assert_eq!(fixed(&items[..5]), None);
     }

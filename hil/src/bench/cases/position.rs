@@ -10,7 +10,11 @@ pub const CASE: Case = Case {
     about: "it is where the antenna was measured to be",
     measures: &[
         Measure::new("error", Unit::Metres, "from the known point to the mean position, in three dimensions"),
-        Measure::new("scatter_p95", Unit::Metres, "95 of 100 positions are nearer to their mean, horizontally"),
+        Measure::new(
+            "scatter_p95",
+            Unit::Metres,
+            "95 of 100 positions are nearer to their mean, horizontally",
+        ),
     ],
     needs: &[Need::KnownPoint],
     run,

@@ -37,10 +37,8 @@ fn run(stage: &mut Stage) -> Running<'_> {
                 None => missed += 1,
             }
         }
-        let mut measured = vec![
-            Measured::new("missed", f64::from(missed)),
-            Measured::new("times", heard.len() as f64),
-        ];
+        let mut measured =
+            vec![Measured::new("missed", f64::from(missed)), Measured::new("times", heard.len() as f64)];
         measured.extend(stats::median(&heard).map(|median| Measured::new("first_frame_p50", median)));
         measured.extend(stats::largest(&heard).map(|largest| Measured::new("first_frame_max", largest)));
         Ok(Outcome::Measured(measured))

@@ -12,7 +12,11 @@ pub const CASE: Case = Case {
         Measure::new("rate", Unit::Hertz, "messages a second, by type"),
         Measure::new("interval_p99", Unit::Milliseconds, "99 of 100 intervals are shorter, by type"),
         Measure::new("largest_gap", Unit::Milliseconds, "the longest interval, by type"),
-        Measure::new("gap_in_intervals", Unit::Times, "the longest over the median interval: 2 is one message missed"),
+        Measure::new(
+            "gap_in_intervals",
+            Unit::Times,
+            "the longest over the median interval: 2 is one message missed",
+        ),
     ],
     needs: &[],
     run,

@@ -19,7 +19,8 @@ fn run(stage: &mut Stage) -> Running<'_> {
         let (clock, patience) = (stage.clock, stage.pace.shown);
         let (_, mut console, hands) = stage.depot().await?;
         console.forget();
-        let before = console.next(clock.now() + patience).await.map_or(0, |(_, status)| status.errors.silences);
+        let before =
+            console.next(clock.now() + patience).await.map_or(0, |(_, status)| status.errors.silences);
         let silent_at = clock.now();
         hands.silence(true)?;
         let told = console.until(silent_at + patience, |status| status.errors.silences > before).await;

@@ -22,7 +22,8 @@ fn run(stage: &mut Stage) -> Running<'_> {
             waited_s: observation.span_s(),
             advice: "the receiver has no fix, or doesn't answer polls; look at its antenna and its configuration",
         };
-        let used = stats::median(observation.satellites_used()).ok_or_else(|| nothing("NAV-PVT with a fix"))?;
+        let used =
+            stats::median(observation.satellites_used()).ok_or_else(|| nothing("NAV-PVT with a fix"))?;
         let mut measured = vec![Measured::new("satellites_used", used)];
         for (band, values) in observation.cn0() {
             measured.extend(stats::median(values).map(|median| Measured::of("cn0_median", band, median)));

@@ -25,7 +25,8 @@ fn run(stage: &mut Stage) -> Running<'_> {
         let back_at = hands.replug(clock).await?;
         let back = console.until(back_at + patience, |status| status.connected).await;
         let mut measured = vec![Measured::yes("shown", gone.is_some() && back.is_some())];
-        let since = |from: rtk_reader::Timestamp, at: rtk_reader::Timestamp| at.saturating_sub(from).as_secs_f64();
+        let since =
+            |from: rtk_reader::Timestamp, at: rtk_reader::Timestamp| at.saturating_sub(from).as_secs_f64();
         measured.extend(gone.map(|(at, _)| Measured::new("shown_in", since(gone_at, at))));
         measured.extend(back.map(|(at, _)| Measured::new("back_in", since(back_at, at))));
         Ok(Outcome::Measured(measured))

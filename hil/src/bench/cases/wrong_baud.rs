@@ -20,7 +20,9 @@ const SPEEDS: [u32; 2] = [38_400, 230_400];
 fn run(stage: &mut Stage) -> Running<'_> {
     Box::pin(async move {
         let Some(right) = stage.line.baud else {
-            return Ok(Outcome::Skipped("the receiver is on USB itself: its port has no line speed".to_owned()));
+            return Ok(Outcome::Skipped(
+                "the receiver is on USB itself: its port has no line speed".to_owned(),
+            ));
         };
         let wrong = SPEEDS.into_iter().find(|speed| *speed != right).unwrap_or_default();
         let (code, said) = stage.depot_that_ends(&["--baud".to_owned(), wrong.to_string()]).await?;

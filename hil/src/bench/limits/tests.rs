@@ -54,7 +54,8 @@ fn what_is_wrong_is_told_in_a_sentence() {
 #[test]
 fn a_margin_is_within_the_limits() {
     let limit = Limit { unit: Unit::Seconds, min: Some(2.0), max: Some(10.0), marginal: 1.0 };
-    let verdicts = [1.9, 2.0, 2.9, 3.0, 9.0, 9.5, 10.0, 10.1, f64::NAN].map(|value| limit.judge(value).word());
+    let verdicts =
+        [1.9, 2.0, 2.9, 3.0, 9.0, 9.5, 10.0, 10.1, f64::NAN].map(|value| limit.judge(value).word());
     assert_eq!(
         verdicts,
         ["FAIL", "MARGINAL", "MARGINAL", "PASS", "PASS", "MARGINAL", "MARGINAL", "FAIL", "FAIL"]

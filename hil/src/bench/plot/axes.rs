@@ -67,16 +67,17 @@ impl Axes {
 /// The least and the greatest; of nothing, 0 to 1.
 pub fn range(values: impl IntoIterator<Item = f64>) -> (f64, f64) {
     let finite = values.into_iter().filter(|value| value.is_finite());
-    finite.fold(None, |range, value| match range {
-        None => Some((value, value)),
-        Some((low, high)) => Some((f64::min(low, value), f64::max(high, value))),
-    })
-    .unwrap_or((0.0, 1.0))
+    finite
+        .fold(None, |range, value| match range {
+            None => Some((value, value)),
+            Some((low, high)) => Some((f64::min(low, value), f64::max(high, value))),
+        })
+        .unwrap_or((0.0, 1.0))
 }
 
 /// A range that can be divided by.
 fn sound((low, high): (f64, f64)) -> (f64, f64) {
-    if !(low.is_finite() && high.is_finite()) || !(high - low).is_finite() {
+    if !(low.is_finite() && high.is_finite() && (high - low).is_finite()) {
         (0.0, 1.0)
     } else if high - low > low.abs() * 1e-12 && high > low {
         (low, high)
@@ -90,7 +91,8 @@ fn sound((low, high): (f64, f64)) -> (f64, f64) {
 pub fn ticks((low, high): (f64, f64)) -> Vec<f64> {
     let rough = (high - low) / TICKS;
     let power = 10f64.powf(rough.log10().floor());
-    let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|n| n * power).find(|step| *step >= rough).unwrap_or(rough);
+    let step =
+        [1.0, 2.0, 5.0, 10.0].into_iter().map(|n| n * power).find(|step| *step >= rough).unwrap_or(rough);
     if !(step.is_finite() && step > 0.0) {
         return Vec::new();
     }
@@ -115,7 +117,10 @@ mod tests {
     fn numbers_are_round() {
         assert_eq!(ticks((0.0, 1.0)), [0.0, 0.2, 0.4, 0.6000000000000001, 0.8, 1.0]);
         assert_eq!(ticks((3.0, 47.0)), [10.0, 20.0, 30.0, 40.0]);
-        assert_eq!((short(0.6000000000000001), short(-0.0), short(1500.0)), ("0.6".into(), "0".into(), "1500".into()));
+        assert_eq!(
+            (short(0.6000000000000001), short(-0.0), short(1500.0)),
+            ("0.6".into(), "0".into(), "1500".into())
+        );
         assert_eq!(range([]), (0.0, 1.0));
         assert_eq!(range([2.0, f64::NAN, -1.0]), (-1.0, 2.0));
     }

@@ -43,7 +43,8 @@ pub fn histogram(ways: &BTreeMap<String, Vec<f64>>) -> String {
     let high = stats::percentile(&all, 0.999).unwrap_or(1.0).max(1e-3);
     let (low, high) = range([0.0, high]);
     let width = (high - low) / BARS as f64;
-    let counted: Vec<(&String, Vec<u32>)> = ways.iter().map(|(way, values)| (way, counts(values, width))).collect();
+    let counted: Vec<(&String, Vec<u32>)> =
+        ways.iter().map(|(way, values)| (way, counts(values, width))).collect();
     let most = counted.iter().flat_map(|(_, counts)| counts).copied().max().unwrap_or(1);
     let axes = Axes::new((low, high), (0.0, f64::from(most)), HEIGHT);
     axes.draw(&mut svg, "latency (ms)", "how often");
@@ -53,7 +54,11 @@ pub fn histogram(ways: &BTreeMap<String, Vec<f64>>) -> String {
         for (n, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
             let from = low + width * (n as f64 + way as f64 / side);
             let (x, y) = axes.at(from, f64::from(*count));
-            let title = format!("{name}: {count} of {} to {} ms", short(width * n as f64), short(width * (n as f64 + 1.0)));
+            let title = format!(
+                "{name}: {count} of {} to {} ms",
+                short(width * n as f64),
+                short(width * (n as f64 + 1.0))
+            );
             svg.rect(&class, (x, y), (axes.x_at(from + width / side) - x, axes.y_at(0.0) - y), &title);
         }
     }

@@ -23,7 +23,12 @@ const COLOURS: usize = 6;
 #[must_use]
 pub fn positions(places: &[[f64; 2]], from: &str) -> String {
     let mut svg = Svg::new(WIDTH, SQUARE, "positions");
-    let reach = places.iter().flatten().copied().filter(|m| m.is_finite()).fold(0.05, |most: f64, m| most.max(m.abs()));
+    let reach = places
+        .iter()
+        .flatten()
+        .copied()
+        .filter(|m| m.is_finite())
+        .fold(0.05, |most: f64, m| most.max(m.abs()));
     let reach = reach.min(1e9) * 1.1;
     let axes = Axes::new((-reach, reach), (-reach, reach), SQUARE);
     axes.draw(&mut svg, &format!("east of {from} (m)"), "north (m)");

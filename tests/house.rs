@@ -14,7 +14,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("gps-status", &["kit", "wire", "rtk-reader"]),
     ("discovery", &["kit", "wire"]),
     ("replay", &["gps-status", "discovery", "dispatch", "wire", "kit"]),
-    ("depot", &["wire", "kit", "gps-status", "discovery", "dispatch", "rtk-reader", "replay", "fixtures", "hil"]),
+    (
+        "depot",
+        &["wire", "kit", "gps-status", "discovery", "dispatch", "rtk-reader", "replay", "fixtures", "hil"],
+    ),
     ("hil", &["rtk-reader", "wire", "fixtures"]),
     ("dispatch", &["kit", "wire"]),
 ];

@@ -58,6 +58,6 @@ mod tests {
         assert_eq!(Verdict::worst([Marginal, Pass]), Marginal);
         assert_eq!(Verdict::worst([Error, Fail, Pass]), Error);
         assert_eq!(serde_json::to_string(&Marginal).unwrap(), "\"MARGINAL\"");
-        assert_eq!(format!("{:8}|", Pass), "PASS    |");
+        assert_eq!(format!("{Pass:8}|"), "PASS    |");
     }
 }

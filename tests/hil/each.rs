@@ -1,6 +1,8 @@
 //! Each case of the bench as a test: on a virtual receiver of its own, and on the receiver of `HIL_PORT` where that is
 //! set. And what the bench does when it can't do its work.
 
+#![expect(clippy::print_stderr, reason = "a skip must be seen")]
+
 mod bad;
 
 use std::path::{Path, PathBuf};
@@ -77,7 +79,7 @@ fn on_hardware(case: &'static Case, port: PathBuf) -> Result<(), Failed> {
     let record = bench(&plan);
     let done = judge(&record, case.name)?;
     if done.verdict == Verdict::Skip {
-        println!("skipped: {}: {}", case.name, done.reason.as_deref().unwrap_or_default());
+        eprintln!("skipped: {}: {}", case.name, done.reason.as_deref().unwrap_or_default());
     }
     kept(&record, folder.path())
 }

@@ -153,7 +153,11 @@ fn measurements(record: &Record) -> String {
 
 fn cell(measurement: Option<&Measurement>) -> String {
     match measurement {
-        Some(m) => format!("<td class=\"n {}\">{}</td>", m.verdict.word(), m.unit.show(m.value)),
+        Some(m) => {
+            // What has no limit isn't good or bad.
+            let class = if m.limit.is_some() { m.verdict.word() } else { "" };
+            format!("<td class=\"n {class}\">{}</td>", m.unit.show(m.value))
+        }
         None => "<td class=\"n dim\">-</td>".to_owned(),
     }
 }

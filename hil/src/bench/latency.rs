@@ -59,35 +59,34 @@ impl Departures {
     /// of those between the last such time and this one, each was told with it.
     #[must_use]
     pub fn to_statuses(&self, statuses: &[(Timestamp, GpsStatus)]) -> Vec<f64> {
-        let Some(number) = self.commonest() else { return Vec::new() };
-        let left: Vec<Timestamp> = self.of_number(number).map(|frame| frame.at).collect();
-        let mut heard_before: Option<Timestamp> = None;
-        let mut latencies = Vec::new();
-        for (at, status) in statuses {
-            let Some(message) = status.rtcm_messages.iter().find(|message| message.number == number) else {
-                continue;
-            };
-            // Whole milliseconds: what left within this one was heard in it.
-            let heard = Timestamp::from_millis(message.last_seen.saturating_add(1));
-            if let Some(before) = heard_before.filter(|before| *before < heard) {
-                let told = left.iter().filter(|left| (before..heard).contains(*left));
-                latencies.extend(told.filter_map(|left| Some(ms(at.checked_sub(*left)?))));
+        let mut left: BTreeMap<u16, Vec<Timestamp>> = BTreeMap::new();
+        for frame in &self.frames {
+            if let Some(number) = number(frame) {
+                left.entry(number).or_default().push(frame.at);
             }
-            heard_before = Some(heard_before.map_or(heard, |before| before.max(heard)));
         }
-        latencies
+        let of_type = |(number, left): (&u16, &Vec<Timestamp>)| told_in(*number, left, statuses);
+        left.iter().flat_map(of_type).collect()
     }
+}
 
-    /// The type of which most left; of several the first.
-    fn commonest(&self) -> Option<u16> {
-        let mut counts: BTreeMap<u16, usize> = BTreeMap::new();
-        self.frames.iter().filter_map(number).for_each(|number| *counts.entry(number).or_default() += 1);
-        counts.into_iter().max_by_key(|(number, count)| (*count, u16::MAX - number)).map(|(number, _)| number)
+/// Of one type, what left at these times.
+fn told_in(number: u16, left: &[Timestamp], statuses: &[(Timestamp, GpsStatus)]) -> Vec<f64> {
+    let mut heard_before: Option<Timestamp> = None;
+    let mut latencies = Vec::new();
+    for (at, status) in statuses {
+        let Some(message) = status.rtcm_messages.iter().find(|message| message.number == number) else {
+            continue;
+        };
+        // Whole milliseconds: what left within this one was heard in it.
+        let heard = Timestamp::from_millis(message.last_seen.saturating_add(1));
+        if let Some(before) = heard_before.filter(|before| *before < heard) {
+            let told = left.iter().filter(|left| (before..heard).contains(*left));
+            latencies.extend(told.filter_map(|left| Some(ms(at.checked_sub(*left)?))));
+        }
+        heard_before = Some(heard_before.map_or(heard, |before| before.max(heard)));
     }
-
-    fn of_number(&self, wanted: u16) -> impl Iterator<Item = &Seen> {
-        self.frames.iter().filter(move |frame| number(frame) == Some(wanted))
-    }
+    latencies
 }
 
 fn number(frame: &Seen) -> Option<u16> {

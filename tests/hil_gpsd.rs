@@ -15,6 +15,8 @@ use crate::support::{SPAWNING, depot, skip};
 const GPSD: &str = "/usr/sbin/gpsd";
 /// Longer than anything takes here.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// What is waited for comes within so many: half a minute of two epochs a second.
+const LINES: usize = 600;
 
 /// `depot hil twin`, and the name it has printed.
 struct Twin {
@@ -70,13 +72,13 @@ impl Gpsd {
         let mut stream = connect().expect("gpsd listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
         writeln!(stream, "?WATCH={{\"enable\":true,\"json\":true}}").expect("it takes a request");
-        for line in BufReader::new(stream).lines() {
+        for line in BufReader::new(stream).lines().take(LINES) {
             let line = line.expect("gpsd goes on telling");
             if serde_json::from_str(&line).is_ok_and(|value| wanted(&value)) {
                 return;
             }
         }
-        panic!("gpsd has closed the connection");
+        panic!("gpsd has not told it in {LINES} lines, or has closed the connection");
     }
 }
 

@@ -239,7 +239,7 @@ pub enum Gnss {
     /// Stream a receiver to a gps-status on another machine
     Feed(Feed),
     /// Serve a receiver's corrections to rovers: the NTRIP caster of `depot up`, alone
-    Cast(Cast),
+    Cast(Box<Cast>),
     /// Make the hash of a password on standard input, for the users of the caster
     Hash(Hash),
 }

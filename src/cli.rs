@@ -10,6 +10,7 @@ use crate::commands::gnss::monitor::has_page;
 pub use crate::commands::session::args::Session;
 use crate::error::EXIT_CODES;
 
+mod caster;
 pub mod configure;
 mod convert;
 mod hil;
@@ -18,7 +19,9 @@ mod monitor;
 mod play;
 mod record;
 mod replay;
+pub use self::hil::{Hil, HilList, HilMap, HilReport, HilRun, PortArg, TwinArgs};
 pub use self::hil::{Hil, PortArg, TwinArgs};
+pub use caster::{Cast, CasterArgs, Hash};
 pub use convert::Convert;
 pub use limits::LimitArgs;
 pub use monitor::Monitor;
@@ -123,6 +126,8 @@ pub struct Up {
     /// isn't there), `sqlite::memory:` (nowhere), or `postgres://USER:PASSWORD@HOST/DATABASE`
     #[arg(long, env = "DEPOT_DATABASE", default_value = "sqlite:dispatch.db", value_name = "URL")]
     pub database: String,
+    #[command(flatten)]
+    pub caster: CasterArgs,
     #[command(flatten)]
     pub rovers: RoverArgs,
     /// Where the rovers' recorded sessions are; `sessions` in --data when left out
@@ -255,6 +260,10 @@ pub enum Gnss {
     /// Set a u-blox receiver up as a base or rover, and see what it has set
     #[command(subcommand)]
     Configure(configure::Configure),
+    /// Serve a receiver's corrections to rovers: the NTRIP caster of `depot up`, alone
+    Cast(Box<Cast>),
+    /// Make the hash of a password on standard input, for the users of the caster
+    Hash(Hash),
 }
 
 /// `gnss ports`.

@@ -27,7 +27,9 @@ Exit codes:
     8  the wrong baud rate
     9  not a GNSS stream; not a recording
    10  a recording of a newer format
-  100  the replay differs from the recording";
+  100  the replay differs from the recording
+  110  the bench: a limit isn't met
+  111  the bench: something couldn't be measured";
 
 /// Why the program ends. The text is one sentence that says what happened and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +43,10 @@ pub enum Error {
     /// A source could not be opened.
     #[error(transparent)]
     Source(#[from] rtk_reader::source::SourceError),
+    /// The bench can't do its work.
+    #[cfg(unix)]
+    #[error(transparent)]
+    Bench(#[from] hil::bench::BenchError),
     /// A recording could not be started.
     #[error(transparent)]
     Record(#[from] replay::recorder::CreateError),
@@ -177,6 +183,9 @@ pub enum Error {
     /// `--allow-origin` is no origin.
     #[error(transparent)]
     Origin(#[from] kit::origin::OriginError),
+    /// The caster's settings.
+    #[error(transparent)]
+    Caster(#[from] crate::caster::CasterError),
     /// dispatch's database can't be used.
     #[error("{}", .0.chain())]
     Database(#[from] dispatch::store::StoreError),
@@ -217,7 +226,7 @@ impl Error {
         match self {
             Self::Usage(error) if !error.use_stderr() => 0,
             Self::Usage(_) | Self::Settings(_) | Self::Spec(_) | Self::Scenario(_) | Self::Origin(_) => 2,
-            Self::Feed(FeedError::Url { .. }) | Self::Monitor(_) | Self::Rules(_) => 2,
+            Self::Feed(FeedError::Url { .. }) | Self::Monitor(_) | Self::Rules(_) | Self::Caster(_) => 2,
             Self::NotInCi { .. } | Self::NoTerminal { .. } | Self::Pairs { .. } | Self::SameName { .. } => 2,
             Self::NoTls
             | Self::EmptyWindow
@@ -251,6 +260,8 @@ impl Error {
             Self::NotGnss { .. } | Self::Play(replay::play::PlayError::Nothing { .. }) => 9,
             Self::Configure(error) => error.code(),
             Self::Source(error) => source_code(error),
+            #[cfg(unix)]
+            Self::Bench(error) => bench_code(error),
             Self::Replay(error) => error.exit_code(),
             Self::Session(error) => tool_code(error),
             Self::Shrink(ShrinkError::Replay(error)) => error.exit_code(),
@@ -296,6 +307,19 @@ fn tool_code(error: &ToolError) -> u8 {
         ToolError::EmptyFolder { .. } | ToolError::Nothing { .. } => 4,
         ToolError::Line { .. } | ToolError::Har { .. } => 9,
         ToolError::Write { .. } | ToolError::Event { .. } => 1,
+    }
+}
+
+#[cfg(unix)]
+fn bench_code(error: &hil::bench::BenchError) -> u8 {
+    use hil::bench::BenchError;
+    match error {
+        BenchError::Limits(_) | BenchError::Map(_) | BenchError::UnknownCase { .. } => 2,
+        BenchError::Source(error) => source_code(error),
+        BenchError::Held { .. } => 7,
+        BenchError::NotARecord { .. } => 9,
+        BenchError::File { doing: "read", source, .. } => read_code(source),
+        _ => 1,
     }
 }
 

@@ -11,8 +11,88 @@ use crate::error::EXIT_CODES;
 /// `hil`.
 #[derive(Debug, Subcommand)]
 pub enum Hil {
+    /// Measure a receiver, or a virtual one, against limits, and keep the evidence
+    Run(HilRun),
+    /// List receivers, and the cases with their limits
+    List(HilList),
+    /// Write into the hardware map which receivers are plugged in
+    Map(HilMap),
+    /// Show a run again, or compare two
+    Report(HilReport),
     /// Be a ZED-F9P on a pseudo-terminal, for any program to open
     Twin(Box<TwinArgs>),
+}
+
+/// Where receivers are told apart, and what people know of them.
+const MAP: &str = "hil-map.toml";
+
+/// `hil run`.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXIT_CODES)]
+pub struct HilRun {
+    /// The receiver's port; the one u-blox on USB when left out
+    #[arg(long, value_name = "PORT", conflicts_with = "twin")]
+    pub port: Option<PathBuf>,
+    /// A virtual receiver of the bench's own, in a hurry
+    #[arg(long)]
+    pub twin: bool,
+    /// Seed of the virtual receiver
+    #[arg(long, default_value_t = 1, requires = "twin", value_name = "N")]
+    pub seed: u64,
+    /// Where the evidence goes; a folder named after the time, in `hil-runs`, when left out
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// A case to run; again for more, all when left out
+    #[arg(long = "case", value_name = "NAME")]
+    pub cases: Vec<String>,
+    /// Limits that replace the built-in ones, and cases in quarantine, as TOML
+    #[arg(long, value_name = "FILE")]
+    pub limits: Option<PathBuf>,
+    /// The hardware map: what receivers and their places offer
+    #[arg(long, default_value = MAP, value_name = "FILE")]
+    pub map: PathBuf,
+    /// Watch the depot's memory and descriptors for so long, as 30s, 5m or 8h
+    #[arg(long, value_parser = super::parse_some_duration, value_name = "TIME")]
+    pub soak: Option<std::time::Duration>,
+}
+
+/// `hil list`.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXIT_CODES)]
+pub struct HilList {
+    /// Limits that replace the built-in ones
+    #[arg(long, value_name = "FILE")]
+    pub limits: Option<PathBuf>,
+    /// The hardware map
+    #[arg(long, default_value = MAP, value_name = "FILE")]
+    pub map: PathBuf,
+}
+
+/// `hil map`.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXIT_CODES)]
+pub struct HilMap {
+    /// A port to ask; again for more, all u-blox on USB when left out
+    #[arg(long = "port", value_name = "PORT")]
+    pub ports: Vec<PathBuf>,
+    /// The file to write; what people wrote in it stays
+    #[arg(long, default_value = MAP, value_name = "FILE")]
+    pub map: PathBuf,
+}
+
+/// `hil report`.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXIT_CODES)]
+pub struct HilReport {
+    /// A run: its folder, or its record.json
+    #[arg(value_name = "RUN")]
+    pub run: PathBuf,
+    /// A second run, to compare the first with
+    #[arg(value_name = "RUN")]
+    pub with: Option<PathBuf>,
+    /// Write a page of it, too: one file, nothing from the network
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
 }
 
 /// What follows the options.

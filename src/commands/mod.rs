@@ -38,6 +38,16 @@ pub fn run(loaded: Loaded) -> Result<ExitCode, Error> {
         Command::Gnss(Gnss::Record(args)) => block_on(gnss::record::run(args)),
         Command::Gnss(Gnss::Feed(args)) => block_on(gnss::feed::run(args)),
         Command::Gnss(Gnss::Configure(what)) => block_on(gnss::configure::run(what)),
+        Command::Gnss(Gnss::Cast(args)) => block_on(gnss::cast::run(*args)),
+        Command::Gnss(Gnss::Hash(args)) => gnss::cast::hash(&args),
+        #[cfg(unix)]
+        Command::Hil(Hil::Run(args)) => block_on(hil::run::run(args)),
+        #[cfg(unix)]
+        Command::Hil(Hil::List(args)) => hil::list::run(&args),
+        #[cfg(unix)]
+        Command::Hil(Hil::Map(args)) => block_on(hil::map::run(args)),
+        #[cfg(unix)]
+        Command::Hil(Hil::Report(args)) => hil::report::run(&args),
         #[cfg(unix)]
         Command::Hil(Hil::Twin(args)) => block_on(hil::twin::run(*args)),
         Command::Config(_) => config::run(&loaded.origins),

@@ -27,4 +27,4 @@ mod shell;
 pub use fault::{Fault, FaultError, FaultName, Faults, Order, Unsupported};
 pub use receiver::{Character, Receiver, StartKind};
 #[cfg(unix)]
-pub use shell::{Control, Options, PortKind, Status, Twin, TwinError};
+pub use shell::{Control, Options, PortKind, Sent, Status, Twin, TwinError};

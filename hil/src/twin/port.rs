@@ -2,10 +2,12 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::mpsc::SyncSender;
+use std::time::Instant;
 
 use super::garble::garble;
 use super::pty::Pty;
-use super::shell::{Status, TwinError};
+use super::shell::{Sent, Status, TwinError};
 
 /// The twin's port.
 #[derive(Debug)]
@@ -15,13 +17,14 @@ pub(super) struct Port {
     /// Somebody had it open when last looked.
     was_open: bool,
     last_path: Option<PathBuf>,
+    tap: Option<SyncSender<Sent>>,
     pub sent_bytes: u64,
     pub dropped_bytes: u64,
 }
 
 impl Port {
-    pub fn new(link: Option<PathBuf>) -> Self {
-        Self { pty: None, link, was_open: false, last_path: None, sent_bytes: 0, dropped_bytes: 0 }
+    pub fn new(link: Option<PathBuf>, tap: Option<SyncSender<Sent>>) -> Self {
+        Self { pty: None, link, was_open: false, last_path: None, tap, sent_bytes: 0, dropped_bytes: 0 }
     }
 
     pub fn pty(&self) -> Option<&Pty> {
@@ -78,10 +81,15 @@ impl Port {
             return;
         }
         let Some(pty) = &self.pty else { return };
-        let bytes = at_speed(bytes, baud, pty.client_baud().ok());
+        let mut bytes = at_speed(bytes, baud, pty.client_baud().ok());
+        let at = now();
         let written = pty.write(&bytes).unwrap_or(0);
         self.sent_bytes += written as u64;
         self.dropped_bytes += (bytes.len() - written) as u64;
+        if let Some(tap) = &self.tap {
+            bytes.truncate(written);
+            let _ = tap.try_send(Sent { at, bytes });
+        }
     }
 
     /// What the client has written, as a receiver at this speed reads it.
@@ -109,6 +117,11 @@ impl Drop for Port {
     fn drop(&mut self) {
         self.unplug();
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "when bytes leave, for whoever measures how long they take")]
+fn now() -> Instant {
+    Instant::now()
 }
 
 fn at_speed(bytes: &[u8], sent: Option<u32>, read: Option<u32>) -> Vec<u8> {

@@ -12,7 +12,7 @@ use super::fault::{Fault, FaultName};
 use super::line::Line;
 use super::port::Port;
 use super::receiver::{Effect, Receiver};
-use super::shell::{Options, PortKind, Status, TwinError};
+use super::shell::{Options, PortKind, Sent, Status, TwinError};
 
 /// A port that nobody has open is looked at so often.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -51,12 +51,13 @@ impl Run {
     #[expect(clippy::disallowed_methods, reason = "the twin's one clock: a real receiver runs in real time")]
     pub fn new(
         options: Options,
+        tap: Option<SyncSender<Sent>>,
         commands: Commands<Command>,
         wake: OwnedFd,
         status: watch::Sender<Status>,
     ) -> Result<Self, TwinError> {
         let Options { character, kind, link } = options;
-        let mut port = Port::new(link);
+        let mut port = Port::new(link, tap);
         port.plug(false)?;
         let seed = character.seed;
         let receiver = Receiver::new(character, &[kind.port()], Duration::ZERO);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use rtk_reader::receiver::Port;
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -57,6 +58,15 @@ impl Default for Options {
     fn default() -> Self {
         Self { character: Character::default(), kind: PortKind::Usb, link: None }
     }
+}
+
+/// Bytes that have just left a twin.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    /// When whoever has its port open could read them.
+    pub at: Instant,
+    /// As they arrive there: garbled, if the speeds differ.
+    pub bytes: Vec<u8>,
 }
 
 /// How a twin is.
@@ -114,12 +124,20 @@ impl Twin {
     /// # Errors
     /// [`TwinError`].
     pub fn start(options: Options) -> Result<Self, TwinError> {
+        Self::start_tapped(options, None)
+    }
+
+    /// The same, and tells what leaves it, and when. What the tap can't take is lost to it, and to nobody else.
+    ///
+    /// # Errors
+    /// [`TwinError`].
+    pub fn start_tapped(options: Options, tap: Option<SyncSender<Sent>>) -> Result<Self, TwinError> {
         let (wake_read, wake) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)
             .map_err(|error| TwinError::Make(error.into()))?;
         let (orders, commands) = sync_channel(ORDERS);
         let (status, watched) = watch::channel(Status::default());
         let (kind, link) = (options.kind, options.link.clone());
-        let run = Run::new(options, commands, wake_read, status)?;
+        let run = Run::new(options, tap, commands, wake_read, status)?;
         let thread = std::thread::Builder::new()
             .name("twin".into())
             .spawn(move || run.run())

@@ -9,10 +9,12 @@ use rtk_reader::source::Rate;
 pub use crate::commands::session::args::Session;
 use crate::error::EXIT_CODES;
 
+mod caster;
 mod limits;
 mod play;
 mod record;
 mod replay;
+pub use caster::{Cast, CasterArgs, Hash};
 pub use limits::LimitArgs;
 pub use play::Play;
 pub use record::RecordProxy;
@@ -104,6 +106,8 @@ pub struct Up {
     /// isn't there), `sqlite::memory:` (nowhere), or `postgres://USER:PASSWORD@HOST/DATABASE`
     #[arg(long, env = "DEPOT_DATABASE", default_value = "sqlite:dispatch.db", value_name = "URL")]
     pub database: String,
+    #[command(flatten)]
+    pub caster: CasterArgs,
     #[command(flatten)]
     pub rovers: RoverArgs,
     /// Where the rovers' recorded sessions are; `sessions` in --data when left out
@@ -229,6 +233,10 @@ pub enum Gnss {
     Record(Record),
     /// Stream a receiver to a gps-status on another machine
     Feed(Feed),
+    /// Serve a receiver's corrections to rovers: the NTRIP caster of `depot up`, alone
+    Cast(Cast),
+    /// Make the hash of a password on standard input, for the users of the caster
+    Hash(Hash),
 }
 
 /// `gnss ports`.

@@ -156,6 +156,9 @@ pub enum Error {
     /// `--allow-origin` is no origin.
     #[error(transparent)]
     Origin(#[from] kit::origin::OriginError),
+    /// The caster's settings.
+    #[error(transparent)]
+    Caster(#[from] crate::caster::CasterError),
     /// dispatch's database can't be used.
     #[error("{}", .0.chain())]
     Database(#[from] dispatch::store::StoreError),
@@ -189,7 +192,7 @@ impl Error {
         match self {
             Self::Usage(error) if !error.use_stderr() => 0,
             Self::Usage(_) | Self::Settings(_) | Self::Spec(_) | Self::Scenario(_) | Self::Origin(_) => 2,
-            Self::Feed(FeedError::Url { .. }) | Self::Rules(_) => 2,
+            Self::Feed(FeedError::Url { .. }) | Self::Rules(_) | Self::Caster(_) => 2,
             Self::NotInCi { .. } | Self::NoTerminal { .. } | Self::Pairs { .. } | Self::SameName { .. } => 2,
             Self::Update(UpdateError::Lossy { .. }) => 3,
             Self::Update(UpdateError::NotRepeatable { .. }) => 6,

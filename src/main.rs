@@ -2,6 +2,7 @@
 //!
 //! This package parses arguments and wires the crates together, nothing else.
 
+mod caster;
 mod cli;
 mod closing;
 mod commands;

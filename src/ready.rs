@@ -32,8 +32,14 @@ impl ReadyFile {
     /// `{"discovery":"http://127.0.0.1:4860","gps-status":"http://127.0.0.1:4880"}`; whoever sees the file sees
     /// all of it.
     pub fn write(&mut self, services: &[(&'static str, SocketAddr)]) -> Result<(), Error> {
-        let services: BTreeMap<_, _> =
-            services.iter().map(|(name, address)| (name, format!("http://{address}"))).collect();
+        let urls: Vec<_> =
+            services.iter().map(|(name, address)| (*name, format!("http://{address}"))).collect();
+        self.write_urls(&urls)
+    }
+
+    /// The same of what isn't all HTTP.
+    pub fn write_urls(&mut self, urls: &[(&'static str, String)]) -> Result<(), Error> {
+        let services: BTreeMap<_, _> = urls.iter().cloned().collect();
         let text = serde_json::to_string(&services).unwrap_or_default() + "\n";
         fs::write(&self.unfinished, text)
             .and_then(|()| fs::rename(&self.unfinished, &self.path))

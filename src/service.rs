@@ -12,9 +12,10 @@ use kit::runner::{Handle, RunnerLimits};
 use kit::serve::serve;
 use kit::tap::Tap;
 use kit::web::Web;
+use rtk_reader::source::Event;
 use serde_json::Value;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -70,6 +71,8 @@ pub struct Shared<'a> {
     pub args: &'a Up,
     /// Another machine reads the receiver.
     pub feed: bool,
+    /// Takes what the receiver says, if a caster runs.
+    pub caster: Option<mpsc::Sender<Event>>,
     pub origins: Origins,
     pub tap: Tap,
     pub clock: Clock,
@@ -115,6 +118,23 @@ impl Shared<'_> {
         Ok(Running { service, address, handle, runner, server, store, deadline: self.deadline() })
     }
 
+    /// What a feeder sends, for the caster: it comes to nobody but gps-status.
+    fn relay(&self) -> Option<gps_status::codec::Relay> {
+        let caster = self.caster.clone().filter(|_| self.feed)?;
+        let mut behind = false;
+        Some(Box::new(move |event| {
+            // A service waits for nobody.
+            let is_full = matches!(
+                caster.try_send(gps_status::stream::source_event(event)),
+                Err(mpsc::error::TrySendError::Full(_))
+            );
+            if is_full && !behind {
+                crate::caster::behind();
+            }
+            behind = is_full;
+        }))
+    }
+
     fn start_machine(&self, service: Service) -> Result<Machine, Error> {
         let (seed, tap, clock, stop) = (self.args.seed, &self.tap, self.clock, self.stop.clone());
         let limits = RunnerLimits { shutdown: self.deadline(), ..RunnerLimits::default() };
@@ -122,7 +142,12 @@ impl Shared<'_> {
             Service::GpsStatus => {
                 let source = if self.feed { gps_status::Source::Feed } else { gps_status::Source::Local };
                 let config = gps_status::Config { source };
-                gps_status::routes::start(&config, VERSION, seed, tap, clock, limits, stop)
+                let mut machine = gps_status::machine(&config);
+                if let Some(relay) = self.relay() {
+                    machine.relay(relay);
+                }
+                let start = gps_status::routes::start_parts(&config, VERSION, seed);
+                gps_status::routes::start_machine(machine, start, tap, clock, limits, stop)
             }
             Service::Discovery => {
                 let config = discovery::Config::default();

@@ -112,7 +112,16 @@ async fn depot(receiver: &str, record: bool, folder: TempDir) -> Running {
     for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("DEPOT_")) {
         command.env_remove(name);
     }
-    command.args(["up", "--gnss", &format!("tcp://{receiver}"), "--gps-status-port", "0", "--ready-file"]);
+    command.args([
+        "up",
+        "--gnss",
+        &format!("tcp://{receiver}"),
+        "--gps-status-port",
+        "0",
+        "--ntrip-port",
+        "0",
+        "--ready-file",
+    ]);
     command.arg(&ready).current_dir(&folder).stderr(fs::File::create(folder.path().join("log")).unwrap());
     if record {
         command.args(["--record", "bench.mcap"]);

@@ -33,6 +33,9 @@ fn has_password(value: &str) -> bool {
     if value.to_ascii_lowercase().contains("password=") {
         return true;
     }
-    let authority = value.split_once("://").and_then(|(_, rest)| rest.split('/').next());
-    authority.and_then(|authority| authority.rsplit_once('@')).is_some_and(|(user, _)| user.contains(':'))
+    // There may be several.
+    value.split("://").skip(1).any(|rest| {
+        let authority = rest.split('/').next().and_then(|authority| authority.rsplit_once('@'));
+        authority.is_some_and(|(user, _)| user.contains(':'))
+    })
 }

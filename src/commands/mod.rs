@@ -34,6 +34,8 @@ pub fn run(loaded: Loaded) -> Result<ExitCode, Error> {
         Command::Gnss(Gnss::Summary(args)) => gnss::summary::run(&args),
         Command::Gnss(Gnss::Record(args)) => block_on(gnss::record::run(args)),
         Command::Gnss(Gnss::Feed(args)) => block_on(gnss::feed::run(args)),
+        Command::Gnss(Gnss::Cast(args)) => block_on(gnss::cast::run(args)),
+        Command::Gnss(Gnss::Hash(args)) => gnss::cast::hash(&args),
         Command::Config(_) => config::run(&loaded.origins),
     }
 }

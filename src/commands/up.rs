@@ -12,12 +12,13 @@ use kit::origin::Origins;
 use kit::runner::Handle;
 use kit::tap::Tap;
 use replay::recorder::{About, Control, Plan, Recorder, RingLimits, Rotate};
-use rtk_reader::source::QUEUE_EVENTS;
+use rtk_reader::source::{Event, QUEUE_EVENTS};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::{after, gnss::print};
+use crate::caster;
 use crate::cli::Up;
 use crate::error::Error;
 use crate::operator;
@@ -44,11 +45,18 @@ pub async fn run_with(
 ) -> Result<ExitCode, Error> {
     let gnss = Gnss::parse(&args.gnss)?;
     let origins = Origins::new(&args.allow_origin)?;
-    kit::limits::make_room_for(args.limits.max_connections.saturating_mul(services.len()));
     let mut listening = Vec::new();
     for service in services {
         listening.push((*service, service.listen(&args).await?));
     }
+    let reads = services.contains(&Service::GpsStatus);
+    let casting = match reads {
+        true => caster::listen(&args.caster, args.host, Duration::from_secs(args.shutdown_s)).await?,
+        false => None,
+    };
+    let connections = args.limits.max_connections.saturating_mul(services.len());
+    let casts = casting.as_ref().map_or(0, caster::Listening::connections);
+    kit::limits::make_room_for(connections.saturating_add(casts));
     let mut ready = args.ready_file.as_deref().map(ReadyFile::claim).transpose()?;
     let stop = kit::shutdown::on_signals().map_err(Error::Start)?;
     let clock = Clock::start();
@@ -69,8 +77,17 @@ pub async fn run_with(
         None => (None, Tap::off()),
     };
 
-    let shared =
-        Shared { args: &args, feed: matches!(gnss, Gnss::Feed), origins, tap, clock, stop: stop.clone() };
+    let cast_addresses = casting.as_ref().map(|casting| casting.addresses.clone()).unwrap_or_default();
+    let casting = casting.map(|casting| casting.start(clock, stop.clone()));
+    let shared = Shared {
+        args: &args,
+        feed: matches!(gnss, Gnss::Feed),
+        caster: casting.as_ref().map(|casting| casting.events.clone()),
+        origins,
+        tap,
+        clock,
+        stop: stop.clone(),
+    };
     let mut running: Vec<Running> = Vec::new();
     let mut started = Ok(());
     for (which, at) in listening {
@@ -85,10 +102,13 @@ pub async fn run_with(
     let visit = guests
         .filter(|_| started.is_ok())
         .map(|guests| tokio::spawn(guests(addresses.clone(), clock, stop.clone())));
-    let ready_told = started.and_then(|()| ready.as_mut().map_or(Ok(()), |ready| ready.write(&addresses)));
+    let urls: Vec<_> = addresses.iter().map(|(name, at)| (*name, format!("http://{at}"))).collect();
+    let urls = [urls, cast_addresses].concat();
+    let ready_told = started.and_then(|()| ready.as_mut().map_or(Ok(()), |ready| ready.write_urls(&urls)));
+    let to_caster = casting.as_ref().map(|casting| casting.events.clone());
     let done = match ready_told {
         Ok(()) => tokio::select! {
-            result = read(gnss, &args, clock, receiver(&running), &stop) => result,
+            result = read(gnss, &args, clock, receiver(&running), to_caster, &stop) => result,
             () = stop.cancelled() => Ok(()),
             () = after(limit) => Ok(()),
             // It says why when it is waited for.
@@ -102,6 +122,10 @@ pub async fn run_with(
         // Guests that panicked have left, too.
         let _ = visit.await;
     }
+    let cast = match casting {
+        Some(casting) => caster::ended(casting).await,
+        None => Ok(()),
+    };
     let mut closing: Result<String, Error> = Ok(String::new());
     for service in running {
         let text = service.ended().await;
@@ -112,6 +136,7 @@ pub async fn run_with(
         tokio::task::block_in_place(|| keep(recorder, args.record.as_deref(), never_began(&done)))?;
     }
     done?;
+    cast?;
     print(&closing?)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -121,19 +146,35 @@ fn receiver(running: &[Running]) -> Option<&Handle> {
     running.iter().find(|running| running.service == Service::GpsStatus).map(|running| &running.handle)
 }
 
-/// Carries the receiver's bytes to gps-status until they end; without gps-status, nothing for ever.
+/// Carries the receiver's bytes to gps-status and the caster until they end; without gps-status, nothing for ever.
 async fn read(
     gnss: Gnss,
     args: &Up,
     clock: Clock,
     handle: Option<&Handle>,
+    caster: Option<mpsc::Sender<Event>>,
     stop: &CancellationToken,
 ) -> Result<(), Error> {
     let Some(handle) = handle else { return std::future::pending().await };
-    let (sender, mut events) = mpsc::channel(QUEUE_EVENTS);
+    let (sender, read) = mpsc::channel(QUEUE_EVENTS);
     let reading = source::run(gnss, &args.source, clock, sender, stop.clone());
-    let (read, _) = tokio::join!(reading, routes::pump(handle, &mut events));
+    let (to_status, mut events) = mpsc::channel(QUEUE_EVENTS);
+    let (read, (), _) = tokio::join!(
+        reading,
+        fan_out(read, [Some(to_status), caster].into_iter().flatten().collect()),
+        routes::pump(handle, &mut events)
+    );
     read
+}
+
+/// Whoever is behind holds the source up: neither waits for its own clients.
+async fn fan_out(mut events: mpsc::Receiver<Event>, takers: Vec<mpsc::Sender<Event>>) {
+    while let Some(event) = events.recv().await {
+        for taker in &takers {
+            // One that has ended takes no more.
+            let _ = taker.send(event.clone()).await;
+        }
+    }
 }
 
 /// Starts the recorder, if anything is to be recorded or somebody may ask for it.

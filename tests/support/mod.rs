@@ -20,8 +20,12 @@ pub fn root() -> &'static Path {
 }
 
 /// What would otherwise be shared.
-pub const OF_TESTS: [(&str, &str); 3] =
-    [("DEPOT_DISCOVERY_PORT", "0"), ("DEPOT_DISPATCH_PORT", "0"), ("DEPOT_DATABASE", "sqlite::memory:")];
+pub const OF_TESTS: [(&str, &str); 4] = [
+    ("DEPOT_DISCOVERY_PORT", "0"),
+    ("DEPOT_DISPATCH_PORT", "0"),
+    ("DEPOT_NTRIP_PORT", "0"),
+    ("DEPOT_DATABASE", "sqlite::memory:"),
+];
 
 /// The program, with nothing of the caller's environment that it would read as a setting.
 pub fn depot() -> Command {

@@ -9,3 +9,20 @@
 //!   slow is cut between two frames.
 
 pub mod core;
+
+mod client;
+mod config;
+mod hub;
+mod outlet;
+mod push;
+mod raw;
+mod report;
+mod server;
+
+/// The port NTRIP has at IANA.
+pub const PORT: u16 = 2101;
+
+pub use config::{Config, DEFAULT_MOUNTPOINT, Limits};
+pub use hub::Now;
+pub use report::{ClientReport, CorrectionsReport, MAX_LISTED, PushReport, Report};
+pub use server::{REFRESH_EVERY, REPORT_EVERY, Running, start};

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     SERVICE,
-    codec::{CONSOLES, FEED, machine},
+    codec::{CONSOLES, Codec, FEED, machine},
     config::Config,
     stream,
 };
@@ -29,10 +29,27 @@ pub fn start(
     limits: RunnerLimits,
     stop: CancellationToken,
 ) -> (Handle, JoinHandle<serde_json::Value>) {
+    start_machine(machine(config), start_parts(config, version, seed), tap, clock, limits, stop)
+}
+
+/// What a recording keeps of a machine made of this.
+#[must_use]
+pub fn start_parts(config: &Config, version: &str, seed: u64) -> StartParts {
     // A struct of plain values always can be written.
-    let kept = serde_json::to_value(config).unwrap_or_default();
-    let start = StartParts { version: version.to_owned(), seed, config: kept };
-    Runner::spawn(Box::new(machine(config)), Box::new(NoKeeper), start, tap.of(SERVICE), clock, limits, stop)
+    let config = serde_json::to_value(config).unwrap_or_default();
+    StartParts { version: version.to_owned(), seed, config }
+}
+
+/// The same as [`start`] for a machine that is there.
+pub fn start_machine(
+    machine: Codec,
+    start: StartParts,
+    tap: &Tap,
+    clock: Clock,
+    limits: RunnerLimits,
+    stop: CancellationToken,
+) -> (Handle, JoinHandle<serde_json::Value>) {
+    Runner::spawn(Box::new(machine), Box::new(NoKeeper), start, tap.of(SERVICE), clock, limits, stop)
 }
 
 /// The service's paths.

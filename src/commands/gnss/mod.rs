@@ -1,5 +1,6 @@
 //! `depot gnss …`: work with a receiver or a capture of one.
 
+pub mod cast;
 pub mod decode;
 pub mod feed;
 pub mod input;

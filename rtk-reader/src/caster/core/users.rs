@@ -120,6 +120,12 @@ impl Users {
         self.0.is_empty()
     }
 
+    /// Whether there is a user of this name.
+    #[must_use]
+    pub fn is_user(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// The hash to verify a password with, and whether it would let this user have this mountpoint. Of a user
     /// that isn't there it is another's: how long the answer takes tells nobody who is.
     #[must_use]

@@ -53,11 +53,15 @@ pub fn machine(config: &Config) -> Codec {
         published: None,
         consoles: BTreeSet::new(),
         feeder: None,
+        relay: None,
     }
 }
 
+/// Told of a feeder's stream as the machine takes it in. Not an output: it carries nothing that the machine
+/// decided, and a replay has nobody to relay to.
+pub type Relay = Box<dyn FnMut(&StreamEvent) + Send>;
+
 /// gps-status as a [`Machine`].
-#[derive(Debug)]
 pub struct Codec {
     config: Config,
     framer: Framer,
@@ -75,6 +79,16 @@ pub struct Codec {
     /// As many as the shell lets in.
     consoles: BTreeSet<ConnId>,
     feeder: Option<Feeder>,
+    relay: Option<Relay>,
+}
+
+impl std::fmt::Debug for Codec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Codec")
+            .field("config", &self.config)
+            .field("core", &self.core)
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -121,6 +135,18 @@ impl Machine for Codec {
 }
 
 impl Codec {
+    /// From now on this is told of a feeder's stream.
+    pub fn relay(&mut self, relay: Relay) {
+        self.relay = Some(relay);
+    }
+
+    fn fed_stream(&mut self, now: Timestamp, event: StreamEvent) {
+        if let Some(relay) = &mut self.relay {
+            relay(&event);
+        }
+        self.stream(now, event);
+    }
+
     fn advance(&mut self, now: Timestamp) {
         if self.look_at().is_some_and(|at| at <= now) {
             let at = self.timeline.elapsed(now);
@@ -232,7 +258,7 @@ impl Codec {
             StreamEvent::Closed { .. } | StreamEvent::Ended => false,
         };
         self.feeder = Some(Feeder { open, ..feeder });
-        self.stream(now, event);
+        self.fed_stream(now, event);
         Ok(())
     }
 
@@ -240,7 +266,7 @@ impl Codec {
         self.consoles.remove(&conn);
         // The end of a feeder that was replaced changes nothing.
         if self.feeder.take_if(|feeder| feeder.conn == conn).is_some() {
-            self.stream(now, StreamEvent::Closed { reason: "the feed was lost".to_owned() });
+            self.fed_stream(now, StreamEvent::Closed { reason: "the feed was lost".to_owned() });
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use kit::clock::Clock;
 use kit::machine::{Output as Out, Timestamp};
-use kit::tap::{Body, SessionEvent};
+use kit::tap::{Body, SessionEvent, Write};
 use nix::sys::signal::Signal;
 use replay::format::Kind;
 use replay::session::{Recorded, Session};
@@ -15,6 +15,7 @@ use replay::session::{Recorded, Session};
 use crate::support::{capture, depot, skip, stderr, stdout};
 
 mod bad_files;
+mod disk;
 mod running;
 
 use running::{Console, Running};
@@ -246,9 +247,10 @@ fn told(events: &[Recorded]) -> impl Iterator<Item = (u64, &str)> {
 /// The frames that one connection was written, as the session loop recorded it.
 fn sent(events: &[Recorded], to: u64) -> Vec<&str> {
     let texts: BTreeMap<u64, &str> = told(events).collect();
-    let frames = events.iter().filter_map(|event| match &event.body {
-        Body::Session(SessionEvent::Sent { conn, frames, .. }) if *conn == to => Some(frames),
+    let writes = events.iter().filter_map(|event| match &event.body {
+        Body::Session(SessionEvent::Written { writes, .. }) => Some(writes),
         _ => None,
     });
-    frames.flatten().map(|seq| *texts.get(seq).expect("a frame that was written was given out")).collect()
+    let frames = writes.flatten().filter(|write| write.is_to(to)).flat_map(Write::numbers);
+    frames.map(|seq| *texts.get(&seq).expect("a frame that was written was given out")).collect()
 }

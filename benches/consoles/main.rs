@@ -1,4 +1,5 @@
-//! Byte to WebSocket through the whole depot: `cargo bench --bench consoles [-- CONSOLES SECONDS]`.
+//! Byte to WebSocket through the whole depot: `cargo bench --bench consoles [-- CONSOLES SECONDS]`. What recording
+//! costs, by itself and more exactly: `cargo bench --bench consoles -- recording [CONSOLES SECONDS ROUNDS]`.
 //!
 //! The program itself reads a made-up receiver over TCP, ten epochs a second, and tells every console. Beside
 //! it, in the same run, the same bytes through the usual shell: a broadcast channel, one serialisation per
@@ -32,6 +33,8 @@ use shells::{FLEET_MESSAGES, Kind};
 const CONSOLES: usize = 1000;
 /// Of each contestant; with connecting, five of them take less than twenty.
 const SECONDS: u64 = 2;
+/// In which the depot runs with and without recording, by turns: what else the machine does comes and goes.
+const ROUNDS: usize = 7;
 /// Descriptors beyond one for each console.
 const OTHER_FILES: u64 = 200;
 /// Epochs before anyone connects: the status has grown to its full size.
@@ -48,7 +51,9 @@ fn main() {
     if !env::args().any(|arg| arg == "--bench") {
         return println!("measures only when asked to: cargo bench --bench consoles");
     }
-    args.resize(2, String::new());
+    let by_turns = args.first().is_some_and(|arg| arg == "recording");
+    args.drain(..usize::from(by_turns));
+    args.resize(3, String::new());
     let consoles = args[0].parse().unwrap_or(CONSOLES);
     let seconds = args[1].parse().unwrap_or(SECONDS);
     allow_files(consoles as u64 + OTHER_FILES);
@@ -62,6 +67,9 @@ fn main() {
         println!("{row}");
         row
     };
+    if by_turns {
+        return recording_costs(args[2].parse().unwrap_or(ROUNDS), run);
+    }
     let depot = run(Contestant::Depot { record: false });
     let recording = run(Contestant::Depot { record: true });
     let usual = run(Contestant::Shell(Kind::Usual));
@@ -74,6 +82,32 @@ fn main() {
     ratio("recording / not recording", recording.per_cpu_s(), depot.per_cpu_s());
     println!("memory of a connection, ratio");
     ratio("flush per message / depot", usual.idle_bytes, depot.idle_bytes);
+}
+
+/// The median of both, and of what the second run of each round took more than the first.
+fn recording_costs(rounds: usize, run: impl Fn(Contestant) -> Row) {
+    let (mut off, mut on, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 0..rounds {
+        let mut cost = [0.0; 2];
+        // Who comes first changes, too.
+        for record in [round % 2 == 1, round % 2 == 0] {
+            let row = run(Contestant::Depot { record });
+            assert!(row.lost.unwrap_or(0) == 0, "events were lost");
+            cost[usize::from(record)] = row.cpu_s / row.report.messages as f64 * 1e6;
+        }
+        off.push(cost[0]);
+        on.push(cost[1]);
+        ratios.push(cost[0] / cost[1]);
+    }
+    let median = |values: &mut Vec<f64>| {
+        values.sort_unstable_by(f64::total_cmp);
+        values[values.len() / 2]
+    };
+    println!("\nCPU time of a message, median of {rounds} rounds");
+    let (off, on, ratio) = (median(&mut off), median(&mut on), median(&mut ratios));
+    println!("not recording {off:.2} µs, recording {on:.2} µs; throughput {:.3}", off / on);
+    let (least, most) = (ratios[0], ratios[ratios.len() - 1]);
+    println!("throughput by rounds: median {ratio:.3}, from {least:.3} to {most:.3}");
 }
 
 /// Debian lets a process open 1,024 files until it asks for more.

@@ -1,8 +1,8 @@
-//! How the events of a tap lie in a session file, format version 2.
+//! How the events of a tap lie in a session file, format version 3.
 //!
 //! A session is an MCAP file (<https://mcap.dev/spec>), profile `depot`, library `depot VERSION`:
 //!
-//! - A metadata record named `depot` comes before anything else: `format_version` (a whole number, "2"),
+//! - A metadata record named `depot` comes before anything else: `format_version` (a whole number, "3"),
 //!   `version` (of the program), and notes for people.
 //! - Every message is in a zstd chunk with a CRC. A message outside a chunk, or a chunk without a CRC, is
 //!   damage. There is no message index; the summary has an index of the chunks unless they are very many.
@@ -27,7 +27,8 @@
 //! Channels of other topics are not ours: a reader skips them, and their messages are not part of the count.
 //! A new kind of event raises `format_version`, and an older reader refuses the file. Version 2 added what a
 //! store is asked and tells, pings with their pongs, two headers, and
-//! what a proxy saw; all of version 1 is as it was.
+//! what a proxy saw; all of version 1 is as it was. Version 3 tells in one event ([`kit::tap::SessionEvent::Written`])
+//! what many connections were written, where version 2 had one for each of them; those are still read.
 
 use kit::machine::{Input, Output};
 use kit::proxied::ProxyEvent;
@@ -38,7 +39,7 @@ use serde::{Deserialize, Serialize};
 use crate::{hot, schema};
 
 /// What this program writes, and the newest it reads.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 /// The MCAP header's profile.
 pub const PROFILE: &str = "depot";
 /// The metadata record's name.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use kit::machine::{ConnId, Input, Output, StoreEvent, StreamEvent};
-use kit::tap::{Body, SessionEvent};
+use kit::tap::{Body, SessionEvent, Write};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -188,6 +188,10 @@ fn session(event: &SessionEvent) -> String {
         SessionEvent::PingSent { conn } => format!("session  connection {conn} pinged"),
         SessionEvent::Ping { conn } => format!("session  connection {conn} sent a ping"),
         SessionEvent::Pong { conn } => format!("session  connection {conn} sent a pong"),
+        SessionEvent::Written { within_ns, writes } => {
+            let writes: Vec<String> = writes.iter().map(write).collect();
+            format!("session  within {:.1} ms {}", *within_ns as f64 / 1e6, writes.join("; "))
+        }
         SessionEvent::Sent { conn, frames, .. } => {
             format!("session  connection {conn} was written events {frames:?}")
         }
@@ -201,6 +205,23 @@ fn session(event: &SessionEvent) -> String {
         SessionEvent::Refused { addr, path, status } => {
             format!("session  {addr} was refused {path} with {status}")
         }
+    }
+}
+
+/// `connections 1-3, 9 were written events 17, 19-20`.
+fn write(write: &Write) -> String {
+    let list = |ranges: &[(u64, u64)]| {
+        let range = |(first, last): &(u64, u64)| match first == last {
+            true => first.to_string(),
+            false => format!("{first}-{last}"),
+        };
+        ranges.iter().map(range).collect::<Vec<_>>().join(", ")
+    };
+    let (conns, frames) = (list(&write.conns), list(&write.frames));
+    let batch = if write.batch { " as one array" } else { "" };
+    match write.conns.as_slice() {
+        [(first, last)] if first == last => format!("connection {conns} was written events {frames}{batch}"),
+        _ => format!("connections {conns} were written events {frames}{batch}"),
     }
 }
 

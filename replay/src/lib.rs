@@ -47,4 +47,5 @@ mod lane;
 mod markup;
 mod records;
 mod schema;
+mod shared;
 mod tardy;

@@ -34,6 +34,7 @@ use crate::lane::Lane;
 use crate::machines::{self, BuildError, Factory};
 use crate::report::{self, Difference, Frame, Lossy, Outcome, Report};
 use crate::session::{OpenError, Recorded, Session};
+use crate::shared;
 use crate::volatile::{Checker, Rules};
 use crate::window::Window;
 
@@ -143,24 +144,23 @@ pub fn replay(session: &Session, factory: &Factory, options: Options) -> Result<
 pub fn replay_planned(session: &Session, factory: &Factory, plan: &Plan) -> Result<Report, ReplayError> {
     let clock = Clock::start();
     let started = clock.now();
-    let silent = Plan { watch: &|_| (), ..*plan };
     let (first, second) = match plan.options.twice {
-        true if plan.side_by_side => std::thread::scope(|scope| {
-            let second = scope.spawn(|| run(session, factory, &silent));
-            let first = run(session, factory, plan);
-            // Machines' panics are caught in the run; any other is ours, and goes on.
-            let second = second.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            (first, Some(second))
-        }),
-        true => (run(session, factory, plan), Some(run(session, factory, &silent))),
-        false => (run(session, factory, plan), None),
+        true if plan.side_by_side => side_by_side(session, factory, plan)?,
+        true => {
+            let silent = Plan { watch: &|_| (), ..*plan };
+            let first = run(events(session)?, factory, plan);
+            (first, Some(run(events(session)?, factory, &silent)))
+        }
+        false => (run(events(session)?, factory, plan), None),
     };
     let mut shown = first?;
     let mut digests = vec![shown.digest()];
-    if let Some(second) = second.transpose()? {
+    if let Some(mut second) = second.transpose()? {
         digests.push(second.digest());
-        // Where the two part, the one that left the recording shows where.
+        // Where the two part, the one that left the recording shows where. What is wrong with the file is told to
+        // the first.
         if shown.tally.first().is_none() {
+            second.lossy = shown.lossy.take();
             shown = second;
         }
     }
@@ -173,6 +173,27 @@ pub fn replay_planned(session: &Session, factory: &Factory, plan: &Plan) -> Resu
     let moments = moments(session, &shown.tally.list, plan.tell)?;
     Ok(told(session, shown, digests, moments, clock.now().saturating_sub(started)))
 }
+
+/// Both runs at the same time. The file is read once for both, in a thread of its own: reading takes about as long
+/// as a machine does.
+fn side_by_side<'r>(
+    session: &Session,
+    factory: &Factory,
+    plan: &Plan<'r>,
+) -> Result<(RunResult<'r>, Option<RunResult<'r>>), ReplayError> {
+    let silent = Plan { watch: &|_| (), ..*plan };
+    let events = events(session)?;
+    Ok(std::thread::scope(|scope| {
+        let (first, second) = shared::read(scope, events);
+        let second = scope.spawn(move || run(second, factory, &silent));
+        let first = run(first, factory, plan);
+        // Machines' panics are caught in the run; any other is ours, and goes on.
+        let second = second.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        (first, Some(second))
+    }))
+}
+
+type RunResult<'r> = Result<Run<'r>, ReplayError>;
 
 /// One run's result.
 struct Run<'r> {
@@ -197,7 +218,7 @@ impl Run<'_> {
     }
 }
 
-fn run<'r>(session: &Session, factory: &Factory, plan: &Plan<'r>) -> Result<Run<'r>, ReplayError> {
+fn run<'r>(mut events: impl shared::Source, factory: &Factory, plan: &Plan<'r>) -> RunResult<'r> {
     let mut lanes = BTreeMap::new();
     let checker = plan.rules.filter(|rules| !rules.is_empty()).map(Checker::new);
     let mut run = Run {
@@ -212,7 +233,7 @@ fn run<'r>(session: &Session, factory: &Factory, plan: &Plan<'r>) -> Result<Run<
         lossy: None,
         endless: None,
     };
-    let (mut events, mut cut) = (events(session)?, false);
+    let mut cut = false;
     while let Some(event) = events.next() {
         match event {
             Ok(event) => {

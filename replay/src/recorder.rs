@@ -3,6 +3,9 @@
 //! It never slows or breaks what it records: the tap doesn't wait for it, and a write that fails is told once
 //! to the log and once more by [`Recorder::finish`], while the service goes on.
 //!
+//! A recording in parts goes on in another part when there is room again, which is tried every ten seconds; the
+//! part's notes say how many events are missing before it.
+//!
 //! So it is with a file that has grown to [`crate::writer::MAX_SESSION_BYTES`]: it is ended in order and told of in
 //! the same two places, while the service goes on unrecorded.
 //!
@@ -216,9 +219,12 @@ impl Recorder {
                 let (path, rotate, sync) = (path.clone(), plan.rotate, sync.clone());
                 let about = parts::series(&path, about, clock.now().as_nanos());
                 let first = parts::name(&path, 1);
-                let next = move |part, from| parts::next(&path, &about, rotate, part, from, &sync);
-                let writer = next(1, crate::format::FIRST_SEQ)
-                    .map_err(|source| CreateError::Open { path: first.clone(), source })?;
+                let next =
+                    move |part, begin: sink::Begin<_>| parts::next(&path, &about, rotate, part, begin, &sync);
+                let part = sink::Part { number: 1, first_seq: crate::format::FIRST_SEQ, missed: 0 };
+                let open_error =
+                    |error| CreateError::Open { path: first.clone(), source: ring::other(error) };
+                let writer = next(part, &|_| Ok(())).map_err(open_error)?;
                 file = Some(first.clone());
                 let Rotate { bytes, every, .. } = rotate;
                 let rotation = Rotation { bytes, every, next: Box::new(next), part: 1 };

@@ -20,10 +20,12 @@ pub struct Message<'a> {
     pub data: &'a [u8],
 }
 
-/// Op 0x06, without the chunk itself.
-pub struct ChunkHeader {
+/// Op 0x06.
+pub struct Chunk<'a> {
     pub uncompressed_bytes: u64,
     pub crc: u32,
+    pub compression: &'a str,
+    pub records: &'a [u8],
 }
 
 /// Op 0x0C.
@@ -45,10 +47,21 @@ pub fn message(data: &[u8]) -> Option<Message<'_>> {
     Some(Message { channel_id, sequence, log_time_ns, data: at.0 })
 }
 
-pub fn chunk_header(data: &[u8]) -> Option<ChunkHeader> {
+pub fn chunk(data: &[u8]) -> Option<Chunk<'_>> {
     let mut at = Cursor(data);
     let (_start_ns, _end_ns) = (at.u64()?, at.u64()?);
-    Some(ChunkHeader { uncompressed_bytes: at.u64()?, crc: at.u32()? })
+    let (uncompressed_bytes, crc, compression) = (at.u64()?, at.u32()?, at.string()?);
+    let records_bytes = usize::try_from(at.u64()?).ok()?;
+    let records = at.take(records_bytes)?;
+    at.0.is_empty().then_some(Chunk { uncompressed_bytes, crc, compression, records })
+}
+
+/// The next record of a chunk: its opcode, its data, and what follows.
+pub fn next(records: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let mut at = Cursor(records);
+    let [opcode] = at.array()?;
+    let bytes = usize::try_from(at.u64()?).ok()?;
+    Some((opcode, at.take(bytes)?, at.0))
 }
 
 pub fn metadata(data: &[u8]) -> Option<Metadata<'_>> {

@@ -24,7 +24,7 @@ pub mod jsonl;
 pub mod raw;
 pub mod recover;
 pub mod redact;
-mod rewrite;
+pub(crate) mod rewrite;
 pub(crate) use rewrite::derived;
 mod scan;
 pub mod series;
@@ -168,7 +168,7 @@ impl Only {
             Self::Service(service) => **service == *event.service,
             Self::Conn(service, conn) => {
                 service.as_ref().is_none_or(|service| **service == *event.service)
-                    && conn_of(&event.body) == Some(*conn)
+                    && is_about(&event.body, *conn)
             }
         }
     }
@@ -183,6 +183,16 @@ impl Selection {
             && self.only.as_ref().is_none_or(|only| only.takes(event))
     }
 
+    /// Of an event that is part of it, the part that is: what was written to other connections is left out.
+    pub fn narrow(&self, event: &mut Recorded) {
+        if let Body::Session(SessionEvent::Written { writes, .. }) = &mut event.body
+            && let Some(Only::Conn(_, conn)) = self.only
+        {
+            writes.retain(|write| write.is_to(conn));
+            writes.iter_mut().for_each(|write| write.conns = vec![(conn, conn)]);
+        }
+    }
+
     /// Everything.
     #[must_use]
     pub fn is_all(&self) -> bool {
@@ -190,7 +200,7 @@ impl Selection {
     }
 }
 
-/// The connection an event is about.
+/// The connection an event is about, if it is about one alone.
 #[must_use]
 pub fn conn_of(body: &Body) -> Option<ConnId> {
     match body {
@@ -218,6 +228,14 @@ pub fn conn_of(body: &Body) -> Option<ConnId> {
             | SessionEvent::Error { conn, .. },
         ) => Some(*conn),
         _ => None,
+    }
+}
+
+/// Whether an event is about a connection, alone or among others.
+fn is_about(body: &Body, conn: ConnId) -> bool {
+    match body {
+        Body::Session(SessionEvent::Written { writes, .. }) => writes.iter().any(|write| write.is_to(conn)),
+        body => conn_of(body) == Some(conn),
     }
 }
 

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kit::machine::{Input, Machine, Output, Timestamp};
-use kit::tap::{Body, SessionEvent, Start};
+use kit::tap::{Body, Start};
 
 use crate::format::FORMAT_VERSION;
 use crate::frame;
@@ -21,6 +21,7 @@ use crate::machines::{BuildError, Factory};
 use crate::player::{Options, ReplayError, replay};
 use crate::report::Outcome;
 use crate::session::{OpenError, Problem, Recorded, Session};
+use crate::tools::rewrite::renumber;
 use crate::writer::{About, SessionWriter, WriteError};
 
 /// Put behind a session's name for what is proposed in its place.
@@ -375,9 +376,7 @@ impl<W: Write> Rewriter<W> {
 
     fn copy(&mut self, seq: u64, at: Timestamp, service: &str, mut body: Body) -> Result<(), UpdateError> {
         match &mut body {
-            Body::Session(SessionEvent::Sent { frames, .. }) => {
-                *frames = frames.iter().filter_map(|seq| self.numbers.get(seq).copied()).collect();
-            }
+            Body::Session(event) => drop(renumber(event, &self.numbers)),
             // Its number is the last one lost.
             Body::Gap(lost) => self.next_seq = self.next_seq.saturating_add(*lost).saturating_sub(1),
             _ => {}

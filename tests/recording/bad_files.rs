@@ -53,7 +53,7 @@ fn a_newer_format_names_both_versions() {
     bytes[key + 18] = b'7';
     let (code, out, err) = replayed(&bytes);
     assert_eq!((code, out.as_str()), (Some(10), ""));
-    let sentence = "depot: it.mcap is of session format 7, this program reads up to 2; update depot";
+    let sentence = "depot: it.mcap is of session format 7, this program reads up to 3; update depot";
     assert!(err.starts_with(sentence) && err.lines().count() == 1, "{err}");
 }
 

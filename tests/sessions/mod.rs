@@ -5,8 +5,8 @@
 //!
 //!     DEPOT_WRITE_SESSIONS=1 cargo test --test depot sessions
 //!
-//! and the snapshots beside show what it means. Those in `v1` were written by a depot that knew no later format;
-//! they are never written again.
+//! and the snapshots beside show what it means. Those in `v1` and `v2` were written by a depot that knew no later
+//! format; they are never written again.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -34,6 +34,9 @@ const MAX_FILE_BYTES: u64 = 300_000;
 const EARLIER: &[(&str, &str)] = &[
     ("v1/base-survey-in.mcap", "203ba501c726901ae4a73e74a065c97cba84f375874503861a0917f42deb717e"),
     ("v1/receiver-unplugged.mcap", "f85ed3926ad0df7e83e812a7ffad11b53263715ec1404a65217d95a2b4d2de5e"),
+    ("v2/console-lags.mcap", "38ca374254ba0b678a1e2c716459001282466b056be93d823826d74bec704db5"),
+    ("v2/dispatch-killed.mcap", "e83382d3195289b8e5076f86d1cee0315b99a169a948d16ca815c9f33736a51f"),
+    ("v2/mission-three-rovers.mcap", "b4f5306b9bbc390cf80a7e80350895f57fd11227a1f8f73ec9815714269d5d31"),
 ];
 
 /// Where the sessions lie.

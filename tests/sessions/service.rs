@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kit::machine::{ConnId, Machine, Output, StoreEvent};
-use kit::tap::Start;
+use kit::tap::{Start, Write, ranges};
 use replay::machines;
 use serde_json::{Value, json};
 
 /// Of every service on a stage.
 const SEED: u64 = 1;
+
+/// Answers that somebody may still ask for.
+const MAX_ANSWERS: usize = 64;
 
 pub struct Service {
     name: &'static str,
@@ -106,15 +109,22 @@ impl Service {
             Output::Http { id, status, body, .. } => {
                 let body = serde_json::from_str(body).unwrap_or_else(|_| json!(body));
                 self.answers.insert(*id, (*status, body));
+                if self.answers.len() > MAX_ANSWERS {
+                    self.answers.pop_first();
+                }
             }
             Output::Ping { .. } | Output::Commit { .. } | Output::Close { .. } => {}
         }
     }
 
-    /// The numbers of what each connection was written since the last call.
-    pub fn written(&mut self) -> Vec<(ConnId, Vec<u64>)> {
-        let frames = |conn: &mut Conn| (conn.id, std::mem::take(&mut conn.frames));
-        self.conns.iter_mut().map(frames).filter(|(_, frames)| !frames.is_empty()).collect()
+    /// What connections were written since the last call; what several were, once.
+    pub fn written(&mut self) -> Vec<Write> {
+        let mut writes: BTreeMap<Vec<u64>, Vec<ConnId>> = BTreeMap::new();
+        for conn in self.conns.iter_mut().filter(|conn| !conn.frames.is_empty()) {
+            writes.entry(std::mem::take(&mut conn.frames)).or_default().push(conn.id);
+        }
+        let write = |(frames, conns)| Write { conns: ranges(conns), frames: ranges(frames), batch: false };
+        writes.into_iter().map(write).collect()
     }
 }
 

@@ -4,8 +4,9 @@
 //! with a scenario's bytes at the times a line gives them, with a store that keeps what it is given, and with
 //! clients that do as a script says. It has no clock and no thread: the same script makes the same session.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::io::Cursor;
+use std::iter::Peekable;
 use std::time::Duration;
 
 use fixtures::{Chunk, ChunkEvent, Scenario};
@@ -36,12 +37,13 @@ pub struct Stage {
     start: Timestamp,
     now: Timestamp,
     flush_at: Timestamp,
+    flush_every: Duration,
     seq: u64,
     services: BTreeMap<&'static str, Service>,
     /// What will happen by itself, by its time and in the order in which it was begun.
     soon: BTreeMap<(Timestamp, u64), (&'static str, Soon)>,
     begun: u64,
-    receiver: VecDeque<Chunk>,
+    receiver: Peekable<Box<dyn Iterator<Item = Chunk>>>,
     baud: u32,
 }
 
@@ -59,16 +61,18 @@ impl Stage {
         let notes = receiver.map(|line| ("source".to_owned(), line.to_owned())).into_iter().collect();
         let about = About { version: env!("CARGO_PKG_VERSION").to_owned(), notes };
         let writer = SessionWriter::new(Cursor::new(Vec::new()), &about).expect("memory takes everything");
+        let none: Box<dyn Iterator<Item = Chunk>> = Box::new(std::iter::empty());
         let mut stage = Self {
             writer,
             start,
             now: start,
             flush_at: start,
+            flush_every: FLUSH_INTERVAL,
             seq: 0,
             services: BTreeMap::new(),
             soon: BTreeMap::new(),
             begun: 0,
-            receiver: VecDeque::new(),
+            receiver: none.peekable(),
             baud: 0,
         };
         for name in services {
@@ -78,10 +82,37 @@ impl Stage {
         if let Some(scenario) = scenario {
             assert!(scenario.duration.is_some(), "the receiver never ends");
             stage.baud = scenario.baud;
-            stage.receiver = scenario.chunks().collect();
+            let chunks: Box<dyn Iterator<Item = Chunk>> = Box::new(scenario.chunks());
+            stage.receiver = chunks.peekable();
             stage.opened();
         }
         stage
+    }
+
+    /// With chunks of the file as short as that.
+    #[allow(dead_code, reason = "for benches/eight_hours")]
+    pub fn flushing(self, every: Duration) -> Self {
+        Self { flush_every: every, ..self }
+    }
+
+    /// With a receiver whose port is read as seldom as that.
+    #[allow(dead_code, reason = "for benches/eight_hours")]
+    pub fn reading(mut self, every: Duration) -> Self {
+        let none: Box<dyn Iterator<Item = Chunk>> = Box::new(std::iter::empty());
+        let mut chunks = std::mem::replace(&mut self.receiver, none.peekable());
+        let reads = std::iter::from_fn(move || {
+            let Chunk { mut offset, event } = chunks.next()?;
+            let ChunkEvent::Bytes(mut bytes) = event else { return Some(Chunk { offset, event }) };
+            let until = offset + every;
+            let more = |chunk: &Chunk| chunk.offset <= until && matches!(chunk.event, ChunkEvent::Bytes(_));
+            while let Some(chunk) = chunks.next_if(more) {
+                offset = chunk.offset;
+                bytes.extend(chunk.into_bytes());
+            }
+            Some(Chunk { offset, event: ChunkEvent::Bytes(bytes) })
+        });
+        let reads: Box<dyn Iterator<Item = Chunk>> = Box::new(reads);
+        Self { receiver: reads.peekable(), ..self }
     }
 
     /// Goes on to a time, milliseconds since the start, with all that happens on the way.
@@ -96,8 +127,11 @@ impl Stage {
 
     /// Goes on until the receiver's bytes end, stops everything in order, and gives back the file.
     pub fn finish(mut self) -> Vec<u8> {
-        if let Some(last) = self.receiver.back().map(|chunk| chunk.offset) {
-            self.go_to(self.start + last + HAND_OVER);
+        let ends = self.receiver.peek().is_some();
+        while let Some(offset) = self.receiver.peek().map(|chunk| chunk.offset) {
+            self.go_to(self.start + offset + HAND_OVER);
+        }
+        if ends {
             self.stream(StreamEvent::Ended);
         }
         self.after(1);
@@ -238,16 +272,13 @@ impl Stage {
             });
             let wake = wake.min().filter(|(at, _)| *at <= time);
             let soon = self.soon.first_key_value().map(|((at, _), _)| *at).filter(|at| *at <= time);
-            let chunk = self.receiver.front().map(|chunk| self.start + chunk.offset + HAND_OVER);
+            let chunk = self.receiver.peek().map(|chunk| self.start + chunk.offset + HAND_OVER);
             let chunk = chunk.filter(|at| *at <= time);
             let first = [wake.map(|(at, _)| at), soon, chunk].into_iter().flatten().min();
             let Some(first) = first else { break };
             self.now = self.now.max(first);
             if let Some((_, name)) = wake.filter(|(at, _)| *at == first) {
-                self.record(name, Body::In(Input::Timer));
-                let (now, mut out) = (self.now, Vec::new());
-                self.service(name).machine.handle_timeout(now, &mut out);
-                self.carry_out(name, out);
+                self.wakes(name);
             } else if soon == Some(first) {
                 self.soon_comes();
             } else {
@@ -276,7 +307,7 @@ impl Stage {
     }
 
     fn chunk_comes(&mut self) {
-        let Some(chunk) = self.receiver.pop_front() else { return };
+        let Some(chunk) = self.receiver.next() else { return };
         match chunk.event {
             ChunkEvent::Bytes(bytes) => {
                 let received_at = self.start + chunk.offset;
@@ -307,7 +338,18 @@ impl Stage {
         self.soon.insert((self.now + after, self.begun), (name, what));
     }
 
+    fn wakes(&mut self, name: &'static str) {
+        self.record(name, Body::In(Input::Timer));
+        let (now, mut out) = (self.now, Vec::new());
+        self.service(name).machine.handle_timeout(now, &mut out);
+        self.carry_out(name, out);
+    }
+
     fn feed(&mut self, name: &'static str, input: Input) {
+        // Whoever comes while it is to be woken comes after that.
+        if self.service(name).machine.next_timeout().is_some_and(|due| due < self.now) {
+            self.wakes(name);
+        }
         self.record(name, Body::In(input.clone()));
         let (now, mut out) = (self.now, Vec::new());
         self.service(name).machine.handle(now, input, &mut out);
@@ -339,8 +381,9 @@ impl Stage {
                 _ => {}
             }
         }
-        for (conn, frames) in self.service(name).written() {
-            self.session(name, SessionEvent::Sent { conn, frames, batch: false });
+        let writes = self.service(name).written();
+        if !writes.is_empty() {
+            self.session(name, SessionEvent::Written { within_ns: 0, writes });
         }
         for (conn, code, reason) in closed {
             self.service(name).conns.retain(|open| open.id != conn);
@@ -359,7 +402,7 @@ impl Stage {
         written.expect("memory takes everything");
         if self.now >= self.flush_at {
             self.writer.flush().expect("memory takes everything");
-            self.flush_at = self.now + FLUSH_INTERVAL;
+            self.flush_at = self.now + self.flush_every;
         }
     }
 }

@@ -61,6 +61,7 @@ impl Hub {
         let ended_by_taps = loop {
             let now = self.clock.now();
             if flush_at.is_some_and(|due| due <= now) {
+                self.take_written(events);
                 self.flush();
                 flush_at = None;
             }
@@ -71,6 +72,9 @@ impl Hub {
             for event in events.try_iter().take(BATCH_EVENTS) {
                 self.take(&event);
                 taken += 1;
+            }
+            if taken < BATCH_EVENTS {
+                taken += self.take_written(events);
             }
             if taken > 0 {
                 let due = *flush_at.get_or_insert(now.saturating_add(FLUSH_INTERVAL));
@@ -91,18 +95,29 @@ impl Hub {
                     self.take(&event);
                     flush_at.get_or_insert(now.saturating_add(FLUSH_INTERVAL));
                 }
-                Err(RecvTimeoutError::Timeout) => {}
+                // What was written meanwhile has waited long enough.
+                Err(RecvTimeoutError::Timeout) => {
+                    if self.take_written(events) > 0 {
+                        self.flush();
+                    }
+                }
                 Err(RecvTimeoutError::Disconnected) => break true,
             }
         };
         if !ended_by_taps {
             events.try_iter().take(QUEUE_EVENTS).for_each(|event| self.take(&event));
         }
+        self.take_written(events);
         self.sync.none();
         match self.sink.take() {
             Some((sink, _)) => sink.finish(),
             None => Ok(self.done),
         }
+    }
+
+    /// What sessions have written that no event told yet.
+    fn take_written(&mut self, events: &Events) -> usize {
+        events.written(self.clock.now()).map(|event| self.take(&event)).count()
     }
 
     fn take(&mut self, event: &Event) {

@@ -7,9 +7,10 @@ use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::sink::{Begin, Part};
 use super::{CreateError, MAX_KEPT_FILES, NOTE_MIDLIFE, Rotate};
 use crate::tools::series::{NOTE_FIRST_EVENT, NOTE_PART, NOTE_SERIES};
-use crate::writer::{About, SessionWriter};
+use crate::writer::{About, SessionWriter, WriteError};
 
 /// Where a recorder writes. A box, since tests write elsewhere.
 pub type Out = Box<dyn io::Write + Send>;
@@ -58,30 +59,55 @@ pub fn move_aside(path: &Path) -> Result<Option<PathBuf>, CreateError> {
     Ok(earlier.first().map(|part| name(&kept, *part)))
 }
 
+/// The note of a part before which events are missing: so many, since the disk was full.
+pub const NOTE_MISSED: &str = "missed";
+
 /// Makes a part, and removes the one that is one too many.
 pub fn next(
     path: &Path,
     about: &About,
     rotate: Rotate,
-    part: u64,
-    first_event: u64,
+    part: Part,
+    begin: Begin<Out>,
     sync: &Sync,
-) -> io::Result<SessionWriter<Out>> {
-    let file = File::create_new(name(path, part))?;
+) -> Result<SessionWriter<Out>, WriteError> {
+    let place = name(path, part.number);
+    let file = File::create_new(&place)?;
+    let made = made(file, path, about, part, begin, sync);
+    if made.is_err() {
+        sync.none();
+        let _ = fs::remove_file(&place);
+    } else if let Some(old) =
+        rotate.keep.and_then(|keep| part.number.checked_sub(keep)).filter(|old| *old > 0)
+    {
+        // One that somebody has moved away is as good as removed.
+        let _ = fs::remove_file(name(path, old));
+    }
+    made
+}
+
+fn made(
+    file: File,
+    path: &Path,
+    about: &About,
+    Part { number: part, first_seq, missed }: Part,
+    begin: Begin<Out>,
+    sync: &Sync,
+) -> Result<SessionWriter<Out>, WriteError> {
     let mut about = about.clone();
     about.notes.insert(NOTE_PART.to_owned(), part.to_string());
     if part > 1 {
         let before = name(path, part - 1).file_name().unwrap_or_default().to_string_lossy().into_owned();
         about.notes.insert("continues".to_owned(), before);
-        about.notes.insert(NOTE_FIRST_EVENT.to_owned(), first_event.to_string());
+        about.notes.insert(NOTE_FIRST_EVENT.to_owned(), first_seq.to_string());
         about.notes.insert(NOTE_MIDLIFE.to_owned(), "yes".to_owned());
     }
-    sync.of(&file);
-    let writer = SessionWriter::new(Box::new(file) as Out, &about)?;
-    if let Some(old) = rotate.keep.and_then(|keep| part.checked_sub(keep)).filter(|old| *old > 0) {
-        // One that somebody has moved away is as good as removed.
-        let _ = fs::remove_file(name(path, old));
+    if missed > 0 {
+        about.notes.insert(NOTE_MISSED.to_owned(), missed.to_string());
     }
+    sync.of(&file);
+    let mut writer = SessionWriter::new(Box::new(file) as Out, &about)?;
+    begin(&mut writer)?;
     Ok(writer)
 }
 

@@ -139,7 +139,7 @@ impl Snapshot {
     }
 }
 
-fn other(error: WriteError) -> io::Error {
+pub fn other(error: WriteError) -> io::Error {
     match error {
         WriteError::Io(error) => error,
         error => io::Error::other(error),

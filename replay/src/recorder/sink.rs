@@ -1,6 +1,6 @@
 //! What the recorder's thread does with each event for a file: numbers that are missing become gaps, a part
-//! that is large or old enough is followed by the next, and a write that fails ends the recording but not the
-//! service.
+//! that is large or old enough is followed by the next, and a write that fails ends the recording (one in parts:
+//! until there is room for another) but not the service.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -13,14 +13,31 @@ use super::{RecordError, Summary};
 use crate::format::{FIRST_SEQ, REORDER_EVENTS};
 use crate::writer::{SessionWriter, WriteError};
 
+/// A recording in parts whose disk was full tries another part so long afterwards, and again.
+pub const RETRY_EVERY: Duration = Duration::from_secs(10);
+
 /// Why nothing is written any more.
 enum Ended {
     Failed(io::Error),
     Full { max_bytes: u64 },
 }
 
-/// Makes the file of a part: its place in the series, from 1, and the number of its first event.
-pub type NextPart<W> = Box<dyn FnMut(u64, u64) -> io::Result<SessionWriter<W>> + Send>;
+/// A part to be made.
+#[derive(Clone, Copy)]
+pub struct Part {
+    /// Its place in the series, from 1.
+    pub number: u64,
+    /// The number of its first event.
+    pub first_seq: u64,
+    /// Events before it that no part has, because the disk was full.
+    pub missed: u64,
+}
+
+/// What stands at a part's beginning.
+pub type Begin<'a, W> = &'a dyn Fn(&mut SessionWriter<W>) -> Result<(), WriteError>;
+
+/// Makes the file of a part with its beginning in it; leaves nothing behind if it can't.
+pub type NextPart<W> = Box<dyn FnMut(Part, Begin<W>) -> Result<SessionWriter<W>, WriteError> + Send>;
 
 /// When a file is followed by the next, and how that is made.
 pub struct Rotation<W: Write> {
@@ -37,6 +54,8 @@ pub struct Sink<W: Write> {
     rotation: Option<Rotation<W>>,
     ended: Option<Ended>,
     unwritten: u64,
+    /// When another part is tried after a failure.
+    retry_at: Option<Timestamp>,
     losses: Losses,
     /// Of [`Losses`], those a gap in the file stands for.
     losses_told: u64,
@@ -60,6 +79,7 @@ impl<W: Write> Sink<W> {
             rotation: None,
             ended: None,
             unwritten: 0,
+            retry_at: None,
             losses,
             losses_told: 0,
             first_seq: FIRST_SEQ,
@@ -94,6 +114,10 @@ impl<W: Write> Sink<W> {
         }
         self.last_at = event.at;
         self.rotate(event.at, starts);
+        self.retry(event, starts);
+        if event.seq < self.first_seq {
+            return;
+        }
         let hole = event.seq.saturating_sub(self.next_seq);
         // A hole alone is no loss: two threads may have raced for the queue.
         let lost = hole.min(self.untold());
@@ -156,29 +180,51 @@ impl<W: Write> Sink<W> {
         if !settled || !(large || old) {
             return;
         }
-        let first_seq = self.next_seq;
-        let finished = self.writer.take().map(SessionWriter::finish);
-        let next = match finished {
-            Some(Ok(bytes)) => {
-                self.finished_bytes = self.finished_bytes.saturating_add(bytes);
-                rotation.part = rotation.part.saturating_add(1);
-                (rotation.next)(rotation.part, first_seq)
-            }
-            Some(Err(error)) => Err(error),
+        match self.writer.take().map(SessionWriter::finish) {
+            Some(Ok(bytes)) => self.finished_bytes = self.finished_bytes.saturating_add(bytes),
+            Some(Err(error)) => return self.fail(error),
             None => return,
-        };
-        match next {
-            Ok(mut writer) => {
-                // At once, so that it is a session whatever happens next.
-                let begun = starts
-                    .begin(&mut writer, first_seq, now)
-                    .and_then(|()| writer.flush().map_err(WriteError::from));
-                self.writer = Some(writer);
-                (self.first_seq, self.holes, self.part_at) = (first_seq, 0, Some(now));
-                self.settle(Some(begun));
-            }
-            Err(error) => self.fail(error),
         }
+        let begun = self.next_part(self.next_seq, 0, now, starts);
+        self.settle(Some(begun));
+    }
+
+    /// After a failure: in another part, once there is room again.
+    fn retry(&mut self, event: &Encoded, starts: &Starts) {
+        if self.retry_at.is_none_or(|at| event.at < at) {
+            return;
+        }
+        let missed = self.unwritten;
+        if self.next_part(event.seq.max(self.next_seq), missed, event.at, starts).is_err() {
+            self.retry_at = Some(event.at.saturating_add(RETRY_EVERY));
+            return;
+        }
+        // The part's beginning stands for all of them.
+        self.losses_told = self.losses.count();
+        (self.ended, self.retry_at, self.unwritten) = (None, None, 0);
+        self.summary.lost = self.summary.lost.saturating_add(missed);
+        tracing::warn!(missed, "there is room again: the recording goes on in another file");
+    }
+
+    fn next_part(
+        &mut self,
+        first_seq: u64,
+        missed: u64,
+        now: Timestamp,
+        starts: &Starts,
+    ) -> Result<(), WriteError> {
+        let Some(rotation) = &mut self.rotation else { return Ok(()) };
+        let number = rotation.part.saturating_add(1);
+        // At once, so that it is a session whatever happens next.
+        let begin = |writer: &mut SessionWriter<W>| {
+            starts.begin(writer, first_seq, now)?;
+            writer.flush().map_err(WriteError::from)
+        };
+        let writer = (rotation.next)(Part { number, first_seq, missed }, &begin)?;
+        rotation.part = number;
+        self.writer = Some(writer);
+        (self.first_seq, self.next_seq, self.holes, self.part_at) = (first_seq, first_seq, 0, Some(now));
+        Ok(())
     }
 
     fn write(&mut self, event: &Encoded) {
@@ -230,6 +276,7 @@ impl<W: Write> Sink<W> {
         );
         self.writer = None;
         self.ended = Some(Ended::Failed(error));
+        self.retry_at = self.rotation.is_some().then(|| self.last_at.saturating_add(RETRY_EVERY));
     }
 
     /// The file ends in order, the service goes on.

@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Read};
 use mcap::McapError;
 use mcap::records::op;
 use mcap::sans_io::linear_reader::{LinearReadEvent, LinearReader, LinearReaderOptions};
+use zstd::bulk::Decompressor;
 
 use super::{Damage, Entries};
 use crate::format::{MAX_RECORD_BYTES, METADATA_NAME};
@@ -31,8 +32,9 @@ pub enum Record<'a> {
 pub struct Chunks {
     input: Box<dyn Read + Send>,
     outer: LinearReader,
-    /// The verified chunk in hand.
-    chunk: Option<LinearReader>,
+    /// The verified chunk in hand, if there is one.
+    chunk: Unpacked,
+    in_chunk: bool,
     /// Of the record in hand, from the file's start.
     record_offset: u64,
     next_offset: u64,
@@ -52,7 +54,8 @@ impl Chunks {
         Self {
             input,
             outer: LinearReader::new_with_options(options),
-            chunk: None,
+            chunk: Unpacked::default(),
+            in_chunk: false,
             record_offset: 0,
             next_offset: mcap::MAGIC.len() as u64,
             read_bytes: 0,
@@ -76,38 +79,31 @@ impl Chunks {
 
     /// What stands before the first chunk; none if there is a chunk or the end.
     pub fn metadata(&mut self) -> Result<Option<Entries>, Stop> {
-        while self.metadata.is_none() && self.chunk.is_none() && self.advance()? {}
+        while self.metadata.is_none() && !self.in_chunk && self.advance()? {}
         Ok(self.metadata.take())
     }
 
     /// Calls `take` with the next record; false at the file's orderly end.
     pub fn next(&mut self, take: impl FnOnce(Record) -> Result<(), Damage>) -> Result<bool, Stop> {
         loop {
-            let Some(chunk) = &mut self.chunk else {
+            if !self.in_chunk {
                 if self.advance()? {
                     continue;
                 }
                 return Ok(false);
-            };
-            match chunk.next_event() {
-                None => self.chunk = None,
-                Some(Ok(LinearReadEvent::ReadRequest(bytes))) => {
-                    // All of it was handed in: a request at a record's border is the end, any other an error.
-                    chunk.insert(bytes.min(1));
-                    chunk.notify_read(0);
-                }
-                Some(Ok(LinearReadEvent::Record { opcode, data })) => {
-                    let malformed = || Stop::Damaged(Damage::Record { opcode });
-                    let record = match opcode {
-                        op::CHANNEL => Record::Channel(records::channel(data).ok_or_else(malformed)?),
-                        op::MESSAGE => Record::Message(records::message(data).ok_or_else(malformed)?),
-                        _ => continue,
-                    };
-                    take(record).map_err(Stop::Damaged)?;
-                    return Ok(true);
-                }
-                Some(Err(error)) => return Err(Stop::Damaged(error.into())),
             }
+            let Some((opcode, data)) = self.chunk.next().map_err(Stop::Damaged)? else {
+                self.in_chunk = false;
+                continue;
+            };
+            let malformed = || Stop::Damaged(Damage::Record { opcode });
+            let record = match opcode {
+                op::CHANNEL => Record::Channel(records::channel(data).ok_or_else(malformed)?),
+                op::MESSAGE => Record::Message(records::message(data).ok_or_else(malformed)?),
+                _ => continue,
+            };
+            take(record).map_err(Stop::Damaged)?;
+            return Ok(true);
         }
     }
 
@@ -140,7 +136,8 @@ impl Chunks {
                         op::DATA_END => self.data_ended = true,
                         op::CHUNK if self.data_ended => return Err(Stop::Damaged(Damage::Unprotected)),
                         op::CHUNK => {
-                            self.chunk = Some(open_chunk(data).map_err(Stop::Damaged)?);
+                            self.chunk.open(data).map_err(Stop::Damaged)?;
+                            self.in_chunk = true;
                             return Ok(true);
                         }
                         op::MESSAGE => return Err(Stop::Damaged(Damage::Unprotected)),
@@ -160,24 +157,60 @@ impl Chunks {
     }
 }
 
-/// A reader for one chunk that verifies its checksum before it yields a record.
-fn open_chunk(data: &[u8]) -> Result<LinearReader, Damage> {
-    let header = records::chunk_header(data).ok_or(Damage::Record { opcode: op::CHUNK })?;
-    // Zero means "not computed" to MCAP.
-    if header.crc == 0 && header.uncompressed_bytes > 0 {
-        return Err(Damage::Unprotected);
+/// The verified records of a chunk.
+#[derive(Default)]
+struct Unpacked {
+    /// Made for the first chunk: a recorder makes seven a second, and each would cost as much as its content.
+    zstd: Option<Decompressor<'static>>,
+    records: Vec<u8>,
+    /// How many bytes of them have been read.
+    read: usize,
+}
+
+impl Unpacked {
+    /// Verifies the checksum before a record is looked at.
+    fn open(&mut self, data: &[u8]) -> Result<(), Damage> {
+        let chunk = records::chunk(data).ok_or(Damage::Record { opcode: op::CHUNK })?;
+        // Zero means "not computed" to MCAP.
+        if chunk.crc == 0 && chunk.uncompressed_bytes > 0 {
+            return Err(Damage::Unprotected);
+        }
+        let bytes = usize::try_from(chunk.uncompressed_bytes).ok().filter(|bytes| *bytes <= MAX_RECORD_BYTES);
+        let bytes = bytes.ok_or(McapError::ChunkTooLarge(chunk.uncompressed_bytes))?;
+        self.records.clear();
+        self.read = 0;
+        match chunk.compression {
+            "" => self.records.extend_from_slice(chunk.records),
+            "zstd" => {
+                let zstd = match &mut self.zstd {
+                    Some(zstd) => zstd,
+                    none => none.insert(Decompressor::new()?),
+                };
+                self.records.reserve(bytes);
+                zstd.decompress_to_buffer(chunk.records, &mut self.records)
+                    .map_err(|error| McapError::DecompressionError(error.to_string()))?;
+            }
+            other => return Err(McapError::UnsupportedCompression(other.to_owned()).into()),
+        }
+        if self.records.len() != bytes {
+            let (header, available) = (chunk.uncompressed_bytes, self.records.len() as u64);
+            return Err(McapError::BadChunkLength { header, available }.into());
+        }
+        let calculated = crc32fast::hash(&self.records);
+        if calculated != chunk.crc {
+            return Err(McapError::BadChunkCrc { saved: chunk.crc, calculated }.into());
+        }
+        Ok(())
     }
-    let options = LinearReaderOptions::default()
-        .with_skip_start_magic(true)
-        .with_skip_end_magic(true)
-        .with_prevalidate_chunk_crcs(true)
-        .with_record_length_limit(MAX_RECORD_BYTES);
-    let mut reader = LinearReader::new_with_options(options);
-    let length = (data.len() as u64).to_le_bytes();
-    let whole: [&[u8]; 3] = [&[op::CHUNK], &length, data];
-    for part in whole.into_iter().filter(|part| !part.is_empty()) {
-        reader.insert(part.len()).copy_from_slice(part);
-        reader.notify_read(part.len());
+
+    /// The next record; none after the last.
+    fn next(&mut self) -> Result<Option<(u8, &[u8])>, Damage> {
+        let rest = self.records.get(self.read..).unwrap_or_default();
+        if rest.is_empty() {
+            return Ok(None);
+        }
+        let (opcode, data, after) = records::next(rest).ok_or(McapError::UnexpectedEoc)?;
+        self.read = self.records.len() - after.len();
+        Ok(Some((opcode, data)))
     }
-    Ok(reader)
 }

@@ -45,6 +45,7 @@ pub fn told(body: &Body) -> Option<String> {
             SessionEvent::PingSent { .. } => "ping sent",
             SessionEvent::Ping { .. } => "ping",
             SessionEvent::Pong { .. } => "pong",
+            SessionEvent::Written { .. } => "written",
             SessionEvent::Sent { .. } => "sent",
             SessionEvent::Binary { .. } => "binary",
             SessionEvent::CloseSent { .. } => "close sent",

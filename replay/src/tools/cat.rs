@@ -30,11 +30,12 @@ pub fn cat(
 ) -> Result<Option<Problem>, ToolError> {
     let mut problem = None;
     let mut first = None;
-    for event in tools::good(series.events()?, &mut problem) {
+    for mut event in tools::good(series.events()?, &mut problem) {
         let since = event.at.saturating_sub(*first.get_or_insert(event.at));
         if !selection.takes(&event, since) {
             continue;
         }
+        selection.narrow(&mut event);
         let written = match form {
             Form::Line => {
                 let text = frame::body(&event.body);

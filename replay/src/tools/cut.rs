@@ -52,7 +52,7 @@ pub fn cut(series: &Series, selection: &Selection, out: OutFile) -> Result<Cut, 
     let (mut problem, mut first) = (None, None);
     let (mut waiting, mut left_out, mut kept) = (0_u64, 0_u64, 0_u64);
     let mut last_at = Timestamp::ZERO;
-    for event in super::good(series.events()?, &mut problem) {
+    for mut event in super::good(series.events()?, &mut problem) {
         let since = event.at.saturating_sub(*first.get_or_insert(event.at));
         if selection.until.is_some_and(|until| since > until) {
             break;
@@ -74,6 +74,7 @@ pub fn cut(series: &Series, selection: &Selection, out: OutFile) -> Result<Cut, 
             writer.gap(event.at, waiting)?;
             left_out = left_out.saturating_add(std::mem::take(&mut waiting));
         }
+        selection.narrow(&mut event);
         writer.put(event)?;
     }
     if kept == 0 {

@@ -104,7 +104,10 @@ pub fn diff(a: &Series, b: &Series) -> Result<Diff, ToolError> {
 
 /// What depends on the peer's socket alone is not compared.
 fn comparable(event: &Recorded) -> bool {
-    !matches!(event.body, Body::Session(SessionEvent::Sent { .. } | SessionEvent::Peer { .. }))
+    !matches!(
+        event.body,
+        Body::Session(SessionEvent::Written { .. } | SessionEvent::Sent { .. } | SessionEvent::Peer { .. })
+    )
 }
 
 fn take(

@@ -80,7 +80,7 @@ pub fn export(series: &Series, mut out: OutFile) -> Result<(u64, Option<Problem>
 }
 
 /// Makes a session of JSON lines. Numbers are given anew, so lines may have been removed, moved and added; a
-/// `Sent` follows the outputs it names.
+/// `Written` follows the outputs it names.
 ///
 /// # Errors
 /// A line that is no event is named.

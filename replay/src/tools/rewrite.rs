@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use kit::machine::Timestamp;
-use kit::tap::{Body, SessionEvent};
+use kit::tap::{Body, SessionEvent, ranges};
 
 use super::{OutFile, ToolError};
 use crate::format::FIRST_SEQ;
 use crate::session::Recorded;
 use crate::writer::{About, SessionWriter};
 
-/// Outputs whose new number is remembered for the `Sent` that names them; older ones are forgotten, and a
-/// `Sent` of one of those names it no more.
+/// Outputs whose new number is remembered for the `Written` that names them; older ones are forgotten, and a
+/// `Written` of one of those names it no more, nor so many in one event.
 const MAX_REMEMBERED: usize = 1 << 20;
 
 /// What a rewritten session holds.
@@ -49,20 +49,16 @@ impl Rewriter {
             return self.gap(event.at, lost);
         }
         let seq = self.next_seq;
-        match &mut event.body {
-            Body::Out(_) => {
-                self.renamed.insert(event.seq, seq);
-                if self.renamed.len() > MAX_REMEMBERED {
-                    self.renamed.pop_first();
-                }
+        if matches!(event.body, Body::Out(_)) {
+            self.renamed.insert(event.seq, seq);
+            if self.renamed.len() > MAX_REMEMBERED {
+                self.renamed.pop_first();
             }
-            Body::Session(SessionEvent::Sent { frames, .. }) => {
-                *frames = frames.iter().filter_map(|frame| self.renamed.get(frame)).copied().collect();
-                if frames.is_empty() {
-                    return Ok(());
-                }
-            }
-            _ => {}
+        }
+        if let Body::Session(session) = &mut event.body
+            && !renumber(session, &self.renamed)
+        {
+            return Ok(());
         }
         self.write(seq, event.at, &event.service, &event.body)?;
         self.next_seq = seq.saturating_add(1);
@@ -95,6 +91,30 @@ impl Rewriter {
         self.writer
             .write(seq, at, service, body)
             .map_err(|source| ToolError::Event { path: self.path.clone(), source })
+    }
+}
+
+/// Gives the outputs that a session event names their new numbers; false if it named some and none is left.
+pub fn renumber(event: &mut SessionEvent, renamed: &BTreeMap<u64, u64>) -> bool {
+    match event {
+        SessionEvent::Sent { frames, .. } => {
+            *frames = frames.iter().filter_map(|frame| renamed.get(frame)).copied().collect();
+            !frames.is_empty()
+        }
+        SessionEvent::Written { writes, .. } => {
+            let mut left = MAX_REMEMBERED;
+            for write in &mut *writes {
+                let known = write.frames.iter().filter(|(first, last)| first <= last);
+                let new = known.flat_map(|(first, last)| renamed.range(first..=last)).map(|(_, new)| *new);
+                // Whatever a file claims.
+                let new: Vec<u64> = new.take(left).collect();
+                left = left.saturating_sub(new.len().max(1));
+                write.frames = ranges(new);
+            }
+            writes.retain(|write| !write.frames.is_empty());
+            !writes.is_empty()
+        }
+        _ => true,
     }
 }
 

@@ -190,12 +190,10 @@ impl<R: Read + Seek> Scan<R> {
 
 /// A chunk's records, if its checksum is right.
 fn open(data: &[u8]) -> Option<Vec<u8>> {
-    let header = records::chunk_header(data)?;
-    let name_at = usize::try_from(BEFORE_NAME_BYTES - HEAD_BYTES).ok()?;
-    let packed = data.get(name_at..)?.strip_prefix(NAME)?.get(8..)?;
-    let bytes = usize::try_from(header.uncompressed_bytes).ok().filter(|bytes| *bytes <= MAX_RECORD_BYTES)?;
-    let records = zstd::bulk::decompress(packed, bytes).ok()?;
-    (records.len() == bytes && header.crc != 0 && crc32fast::hash(&records) == header.crc).then_some(records)
+    let chunk = records::chunk(data).filter(|chunk| chunk.compression == "zstd")?;
+    let bytes = usize::try_from(chunk.uncompressed_bytes).ok().filter(|bytes| *bytes <= MAX_RECORD_BYTES)?;
+    let records = zstd::bulk::decompress(chunk.records, bytes).ok()?;
+    (records.len() == bytes && chunk.crc != 0 && crc32fast::hash(&records) == chunk.crc).then_some(records)
 }
 
 /// Records one after the other.

@@ -213,13 +213,13 @@ fn a_newer_format_is_refused_by_name() {
     SessionWriter::new(&mut newer, &about).unwrap().finish().unwrap();
     // "format_version", then the length of the value, then the value.
     let key = newer.windows(14).position(|bytes| bytes == b"format_version").unwrap();
-    assert_eq!(newer[key + 18], b'2');
-    newer[key + 18] = b'3';
+    assert_eq!(newer[key + 18], b'3');
+    newer[key + 18] = b'4';
     let error = Session::from_bytes(newer).unwrap_err();
-    assert!(matches!(&error, OpenError::Newer { found, .. } if found == "3"));
+    assert!(matches!(&error, OpenError::Newer { found, .. } if found == "4"));
     assert_eq!(
         error.to_string(),
-        "the session is of session format 3, this program reads up to 2; update depot (the file was written by 9.0.0)"
+        "the session is of session format 4, this program reads up to 3; update depot (the file was written by 9.0.0)"
     );
     assert_eq!(replay::player::ReplayError::from(error).exit_code(), 10);
 }

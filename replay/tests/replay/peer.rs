@@ -69,7 +69,7 @@ fn pythons_mcap_lists_and_decodes_a_session() {
     profile depot depot 0.0.9
     topics /depot/gap /toy/end /toy/in/clock /toy/in/http /toy/in/stream /toy/in/timer /toy/in/ws /toy/out/http /toy/out/ws /toy/session/ws /toy/start
     count 60
-    metadata depot {"format_version": "2", "host": "a test", "version": "0.0.9"}
+    metadata depot {"format_version": "3", "host": "a test", "version": "0.0.9"}
     read 60
     stream 3
     "#);

@@ -4,14 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use kit::machine::Timestamp;
-use kit::tap::Body;
+use kit::tap::{Body, SessionEvent, Write};
 use proptest::prelude::*;
 use replay::player::{Options, replay};
 use replay::report::{Lossy, Outcome};
 use replay::session::{Recorded, Session};
 use replay::tools::redact::{Rule, Rules, Stream, redact};
 use replay::tools::series::Series;
-use replay::tools::{Only, OutFile, Selection, ToolError, cut, diff, har, info, jsonl, raw, recover};
+use replay::tools::{Only, OutFile, Selection, ToolError, cat, cut, diff, har, info, jsonl, raw, recover};
 use tempfile::TempDir;
 
 use crate::toy::{self, Fault, factory};
@@ -144,6 +144,32 @@ fn a_cut_from_the_start_replays_and_one_from_later_says_that_it_does_not() {
         Err(ToolError::Nothing { .. })
     ));
     assert!(!stage.path("none.mcap").exists());
+}
+
+#[test]
+fn what_several_were_written_is_each_ones() {
+    let (bytes, _) = toy::record(|tap| {
+        let mut shell = toy::Shell::start(tap, "toy", toy::epoch());
+        for conn in 1..=3 {
+            shell.input(1, toy::open(conn));
+        }
+        let write = |conns, frames| Write { conns, frames, batch: false };
+        let writes = vec![write(vec![(1, 2)], vec![(3, 4)]), write(vec![(1, 1), (3, 3)], vec![(6, 7)])];
+        shell.session(SessionEvent::Written { within_ns: 12_300_000, writes });
+        shell.end();
+    });
+    let stage = Stage::new(&bytes);
+    let cat = |only: Option<Only>| {
+        let (mut out, selection) = (Vec::new(), Selection { only, ..Selection::default() });
+        cat::cat(&stage.series(), &selection, cat::Form::Line, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let lines = text.lines().filter_map(|line| line.split_once("session  within ")).map(|(_, it)| it);
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    insta::assert_snapshot!(cat(None), @"12.3 ms connections 1-2 were written events 3-4; connections 1, 3 were written events 6-7");
+    let only = |conn| Some(Only::Conn(None, conn));
+    insta::assert_snapshot!(cat(only(3)), @"12.3 ms connection 3 was written events 6-7");
+    insta::assert_snapshot!(cat(only(4)), @"");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use kit::machine::Input;
-use kit::tap::{Body, SessionEvent};
+use kit::tap::{Body, SessionEvent, Write};
 use replay::player::{Options, replay};
 use replay::report::Outcome;
 use replay::review::{self, Reviewed};
@@ -75,14 +75,27 @@ fn what_was_written_to_a_socket_follows_its_output() {
         // Events 3 and 4 are the greeting and the snapshot.
         shell.input(1, crate::toy::open(1));
         shell.session(SessionEvent::Sent { conn: 1, frames: vec![3, 4], batch: false });
+        let write = |frames| Write { conns: vec![(1, 1)], frames, batch: false };
+        let writes = vec![write(vec![(3, 4)]), write(vec![(0, u64::MAX), (9, 1)]), write(vec![(8, 9)])];
+        shell.session(SessionEvent::Written { within_ns: 5, writes });
         shell.end();
     });
     let updated = rewritten(&session(bytes), Fault::Swap);
-    let sent = events(&updated).into_iter().find_map(|event| match event.body {
-        Body::Session(SessionEvent::Sent { frames, .. }) => Some(frames),
-        _ => None,
-    });
-    assert_eq!(sent, Some(vec![4, 3]));
+    let told: Vec<SessionEvent> = events(&updated)
+        .into_iter()
+        .filter_map(|event| match event.body {
+            Body::Session(event @ (SessionEvent::Sent { .. } | SessionEvent::Written { .. })) => Some(event),
+            _ => None,
+        })
+        .collect();
+    let swapped = Write { conns: vec![(1, 1)], frames: vec![(4, 4), (3, 3)], batch: false };
+    assert_eq!(
+        told,
+        [
+            SessionEvent::Sent { conn: 1, frames: vec![4, 3], batch: false },
+            SessionEvent::Written { within_ns: 5, writes: vec![swapped.clone(), swapped] },
+        ]
+    );
 }
 
 #[test]

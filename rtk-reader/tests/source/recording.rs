@@ -236,7 +236,9 @@ async fn what_was_fed_plays_too() {
 async fn a_recording_of_a_newer_format_is_not_guessed_at() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("base.mcap");
-    for (format_version, plays) in [("1", true), ("2", true), ("3", false), ("4294967296", false)] {
+    for (format_version, plays) in
+        [("1", true), ("2", true), ("3", true), ("4", false), ("4294967296", false)]
+    {
         let mut writer = create(&path);
         let about = [("format_version", format_version), ("version", "9.1.0\x1b[2J")];
         let metadata = about.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
@@ -256,7 +258,7 @@ async fn a_recording_of_a_newer_format_is_not_guessed_at() {
         assert_eq!(error.kind(), ErrorKind::NewerFormat);
         let expected = format!(
             "{} is a recording of format {format_version}, written by depot 9.1.0[2J, and this program knows formats \
-             up to 2: play it with a newer depot",
+             up to 3: play it with a newer depot",
             path.display()
         );
         assert_eq!(error.to_string(), expected);

@@ -17,6 +17,7 @@ use crate::{
     machine::{ConnId, StoreEvent, StreamEvent},
     outbox::Outbox,
     tap::{Body, SessionEvent, Tap},
+    written::Place,
 };
 
 /// How long an HTTP request waits for the machine's answer; then it gets 503.
@@ -227,10 +228,26 @@ impl Handle {
         self.clock
     }
 
-    /// Records what a session loop saw, now.
+    /// Records what a session loop saw, now, after all that sessions have written.
     pub(crate) fn record(&self, event: SessionEvent) {
         if self.tap.is_on() {
-            self.tap.record(self.clock.now(), Body::Session(event));
+            let now = self.clock.now();
+            self.tap.settle(now);
+            self.tap.record(now, Body::Session(event));
+        }
+    }
+
+    /// Records what a session loop wrote, soon.
+    pub(crate) fn wrote(&self, conn: ConnId, place: &mut Place, frames: &[u64], batch: bool) {
+        if self.tap.is_on() && !frames.is_empty() {
+            self.tap.wrote(self.clock.now(), conn, place, frames, batch);
+        }
+    }
+
+    /// What is recorded next came after all that sessions have written.
+    pub(crate) fn settle(&self) {
+        if self.tap.is_on() {
+            self.tap.settle(self.clock.now());
         }
     }
 

@@ -39,3 +39,4 @@ mod steps;
 pub mod tap;
 pub mod web;
 mod writer;
+mod written;

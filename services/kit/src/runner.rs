@@ -184,7 +184,9 @@ impl Actor {
         }
         let state = self.machine.state();
         if self.tap.is_on() {
-            self.tap.record(self.clock.now(), Body::End(state.clone()));
+            let now = self.clock.now();
+            self.tap.settle(now);
+            self.tap.record(now, Body::End(state.clone()));
         }
         state
     }

@@ -32,6 +32,7 @@ use crate::{
     runner::{CLOSE_GOING_AWAY, Handle, Opened, Peer},
     tap::SessionEvent,
     writer::{Writer, Written},
+    written::Place,
 };
 
 /// RFC 6455 section 7.4.1: a protocol error.
@@ -127,6 +128,7 @@ pub(crate) fn run(
         tracing::debug!(conn, "a WebSocket opened");
         let code = session.run().await;
         tracing::debug!(conn, code, "a WebSocket ended");
+        session.handle.settle();
         // A machine that is gone needs no telling.
         let _ = Box::pin(session.handle.closed(conn, code)).await;
     }
@@ -163,6 +165,7 @@ async fn open(
         warned: false,
         refusals,
         unanswered: 0..0,
+        recorded: Place::default(),
         handle,
     }))
 }
@@ -197,6 +200,8 @@ struct Session {
     refusals: Refusals,
     /// The machine's pings that a pong may still answer.
     unanswered: Range<u64>,
+    /// Where what it wrote last was noted for the recording.
+    recorded: Place,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -453,11 +458,9 @@ impl Session {
         if let Some(token) = token {
             self.unanswered.end = token.saturating_add(1);
         }
-        if !frames.is_empty() {
-            self.handle.record(SessionEvent::Sent { conn, frames, batch: false });
-        }
+        self.handle.wrote(conn, &mut self.recorded, &frames, false);
         for frames in arrays {
-            self.handle.record(SessionEvent::Sent { conn, frames, batch: true });
+            self.handle.wrote(conn, &mut self.recorded, &frames, true);
         }
         if ping {
             self.handle.record(SessionEvent::PingSent { conn });

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
         mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
     },
@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::machine::{ConnId, Input, Output, StoreEvent, StreamEvent, Timestamp};
 use crate::proxied::ProxyEvent;
+use crate::written::{Gathered, Place, Taken};
+pub use crate::written::{Write, ranges};
 
 /// Events that wait for the recorder; beyond it they are lost, counted, and a [`Body::Gap`] says how many.
 pub const QUEUE_EVENTS: usize = 16_384;
@@ -95,7 +97,16 @@ pub enum SessionEvent {
         /// The connection.
         conn: ConnId,
     },
-    /// Frames written and flushed: the sequence numbers of the `Out` events that carried them.
+    /// Frames written and flushed, to any number of connections; each connection's in the order written. The
+    /// first `within_ns` nanoseconds before this event's time, the others between then and now.
+    Written {
+        /// How long it was gathered.
+        within_ns: u64,
+        /// What was written.
+        writes: Vec<Write>,
+    },
+    /// The same of one connection, as formats 1 and 2 have it: the sequence numbers of the `Out` events that
+    /// carried them.
     Sent {
         /// The connection.
         conn: ConnId,
@@ -147,10 +158,46 @@ pub struct Tap {
 
 #[derive(Debug)]
 struct Shared {
-    seq: AtomicU64,
+    seq: Arc<AtomicU64>,
     lost: Arc<AtomicU64>,
     queue: Option<SyncSender<Event>>,
     waiting: Arc<Waiting>,
+    written: Arc<Written>,
+}
+
+/// What the sessions of each service have written and no event tells yet. The lock is held for a note or a
+/// move, never across a send.
+#[derive(Debug, Default)]
+struct Written(Mutex<Vec<(&'static str, Gathered)>>);
+
+impl Written {
+    /// Makes a note; takes what was there if it has grown too large.
+    fn note(&self, service: &'static str, note: impl FnOnce(&mut Gathered)) -> Option<Taken> {
+        let mut services = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = services.iter().position(|(name, _)| *name == service);
+        let at = known.unwrap_or_else(|| {
+            services.push((service, Gathered::default()));
+            services.len() - 1
+        });
+        let (_, gathered) = services.get_mut(at)?;
+        note(gathered);
+        if gathered.is_full() { gathered.take() } else { None }
+    }
+
+    fn take(&self, service: &str) -> Option<Taken> {
+        let mut services = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        services.iter_mut().find(|(name, _)| *name == service)?.1.take()
+    }
+
+    fn take_any(&self) -> Option<(&'static str, Taken)> {
+        let mut services = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        services.iter_mut().find_map(|(name, gathered)| Some((*name, gathered.take()?)))
+    }
+}
+
+fn written(now: Timestamp, taken: Taken) -> Body {
+    let within_ns = u64::try_from(now.saturating_sub(taken.since).as_nanos()).unwrap_or(u64::MAX);
+    Body::Session(SessionEvent::Written { within_ns, writes: taken.into_writes() })
 }
 
 /// Of the events in the queue, [`payload_bytes`] in all; at most [`QUEUE_BYTES`].
@@ -174,9 +221,21 @@ impl Waiting {
 pub struct Events {
     queue: Receiver<Event>,
     waiting: Arc<Waiting>,
+    seq: Arc<AtomicU64>,
+    written: Arc<Written>,
 }
 
 impl Events {
+    /// What sessions have written and no event tells yet, as events of now. To be asked when the queue is empty:
+    /// their numbers are later than those of all that waits in it.
+    pub fn written(&self, now: Timestamp) -> impl Iterator<Item = Event> {
+        std::iter::from_fn(move || {
+            let (service, taken) = self.written.take_any()?;
+            let seq = self.seq.fetch_add(1, Ordering::Relaxed);
+            Some(Event { seq, at: now, service, body: written(now, taken) })
+        })
+    }
+
     /// The next event, waited for so long.
     ///
     /// # Errors
@@ -216,19 +275,27 @@ impl Tap {
     /// Records nothing.
     #[must_use]
     pub fn off() -> Self {
-        Self::with(None, Arc::default())
+        Self::with(None)
     }
 
     /// A tap and the queue its recorder empties. The queue ends when every clone of the tap is dropped.
     #[must_use]
     pub fn on() -> (Self, Events) {
         let (sender, queue) = sync_channel(QUEUE_EVENTS);
-        let waiting = Arc::<Waiting>::default();
-        (Self::with(Some(sender), waiting.clone()), Events { queue, waiting })
+        let tap = Self::with(Some(sender));
+        let Shared { waiting, seq, written, .. } = &*tap.shared;
+        let (waiting, seq, written) = (waiting.clone(), seq.clone(), written.clone());
+        (tap, Events { queue, waiting, seq, written })
     }
 
-    fn with(queue: Option<SyncSender<Event>>, waiting: Arc<Waiting>) -> Self {
-        let shared = Shared { seq: AtomicU64::new(1), lost: Arc::default(), queue, waiting };
+    fn with(queue: Option<SyncSender<Event>>) -> Self {
+        let shared = Shared {
+            seq: Arc::new(AtomicU64::new(1)),
+            lost: Arc::default(),
+            queue,
+            waiting: Arc::default(),
+            written: Arc::default(),
+        };
         Self { shared: Arc::new(shared), service: "" }
     }
 
@@ -277,6 +344,26 @@ impl Tap {
     }
 }
 
+/// For session loops.
+impl Tap {
+    /// A connection was written these frames; `place` is the connection's own. An event will tell, soon.
+    pub(crate) fn wrote(&self, now: Timestamp, conn: ConnId, place: &mut Place, frames: &[u64], batch: bool) {
+        let note = |gathered: &mut Gathered| gathered.note(now, conn, place, frames, batch);
+        if let Some(taken) = self.shared.written.note(self.service, note) {
+            self.record(now, written(now, taken));
+        }
+    }
+
+    /// Tells at once what the service's sessions have written: what is recorded next came after it.
+    pub(crate) fn settle(&self, now: Timestamp) {
+        if self.is_on()
+            && let Some(taken) = self.shared.written.take(self.service)
+        {
+            self.record(now, written(now, taken));
+        }
+    }
+}
+
 /// What an event holds besides itself, where a peer or a receiver says how much: [`QUEUE_EVENTS`] bounds the
 /// rest. Text that is shared with an outbox counts in full.
 fn payload_bytes(body: &Body) -> usize {
@@ -300,6 +387,10 @@ fn payload_bytes(body: &Body) -> usize {
             origin.as_ref().map_or(0, String::len).saturating_add(addr.len())
         }
         Body::Session(SessionEvent::Refused { addr, path, .. }) => addr.len().saturating_add(path.len()),
+        Body::Session(SessionEvent::Written { writes, .. }) => writes
+            .iter()
+            .map(|write| size_of_val(write) + size_of_val(&*write.conns) + size_of_val(&*write.frames))
+            .sum(),
         Body::Session(SessionEvent::Sent { frames, .. }) => size_of_val(frames.as_slice()),
         Body::Session(SessionEvent::Error { message, .. }) => message.len(),
         Body::Proxy(event) => event.payload_bytes(),

@@ -29,14 +29,19 @@ async fn a_console_gets_the_state_and_then_every_change_in_order() {
     }
     let events = bench.finish().await;
     // What the session loops say they sent are the machine's outputs, each once per console.
-    let sent = sessions(&events).into_iter().filter_map(|event| match event {
-        SessionEvent::Sent { conn: 1, frames, batch: false } => Some(frames.clone()),
+    let writes = sessions(&events).into_iter().filter_map(|event| match event {
+        SessionEvent::Written { writes, .. } => Some(writes),
         _ => None,
     });
-    let sent: Vec<u64> = sent.flatten().collect();
-    assert_eq!(sent.len(), 201);
-    for seq in sent {
-        assert!(events.iter().any(|event| event.seq == seq && matches!(event.body, Body::Out(_))));
+    let writes: Vec<_> = writes.flatten().filter(|write| !write.batch).collect();
+    for conn in [1, 2] {
+        let sent: Vec<u64> =
+            writes.iter().filter(|write| write.is_to(conn)).flat_map(|write| write.numbers()).collect();
+        assert_eq!(sent.len(), 201);
+        assert!(sent.is_sorted());
+        for seq in sent {
+            assert!(events.iter().any(|event| event.seq == seq && matches!(event.body, Body::Out(_))));
+        }
     }
 }
 

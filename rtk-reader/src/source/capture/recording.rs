@@ -19,7 +19,7 @@ use super::{
 
 /// The newest format of a recording that is understood here; `depot`'s own metadata record says which one a
 /// file has. Files without it are taken for what their topics say.
-pub(super) const KNOWN_FORMAT: u64 = 2;
+pub(super) const KNOWN_FORMAT: u64 = 3;
 const METADATA_NAME: &str = "depot";
 const KEY_FORMAT_VERSION: &str = "format_version";
 const KEY_VERSION: &str = "version";

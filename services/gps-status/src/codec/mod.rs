@@ -184,7 +184,14 @@ impl Codec {
         match &self.serialised {
             Some((of, text)) if *of == version => text.clone(),
             _ => {
-                let text = Utf8Bytes::from(format!("{FRAME_HEAD}{}{FRAME_TAIL}", json(&self.core.status())));
+                // It is about as long as the one before.
+                let room = self.serialised.as_ref().map_or(0, |(_, text)| text.len() + text.len() / 8);
+                let mut text = Vec::with_capacity(room);
+                text.extend_from_slice(FRAME_HEAD.as_bytes());
+                // Structs with text keys and numbers always can be written.
+                let _ = serde_json::to_writer(&mut text, &self.core.status());
+                text.extend_from_slice(FRAME_TAIL.as_bytes());
+                let text = Utf8Bytes::try_from(text).unwrap_or_default();
                 self.serialised = Some((version, text.clone()));
                 text
             }

@@ -274,8 +274,8 @@ struct Merged {
     used: Option<bool>,
     signal_used: Option<bool>,
     main_cn0_dbhz: f64,
-    by_nav_sig: BTreeMap<&'static str, f64>,
-    by_gsv: BTreeMap<&'static str, f64>,
+    by_nav_sig: Bands,
+    by_gsv: Bands,
 }
 
 fn entry(merged: &mut BTreeMap<SatelliteId, Merged>, id: SatelliteId) -> Option<&mut Merged> {
@@ -285,11 +285,16 @@ fn entry(merged: &mut BTreeMap<SatelliteId, Merged>, id: SatelliteId) -> Option<
     Some(merged.entry(id).or_default())
 }
 
+/// By name, ascending, and how strong; a handful.
+type Bands = Vec<(&'static str, f64)>;
+
 /// Several signals of one band (L1 C/A and L1C) are told as the strongest; one that isn't tracked, not at all.
-fn strongest(bands: &mut BTreeMap<&'static str, f64>, band: &'static str, cn0_dbhz: f64) {
+fn strongest(bands: &mut Bands, band: &'static str, cn0_dbhz: f64) {
     if cn0_dbhz > 0.0 && cn0_dbhz.is_finite() {
-        let told = bands.entry(band).or_insert(cn0_dbhz);
-        *told = told.max(cn0_dbhz);
+        match bands.binary_search_by_key(&band, |(name, _)| name) {
+            Ok(at) => bands.get_mut(at).into_iter().for_each(|(_, told)| *told = told.max(cn0_dbhz)),
+            Err(at) => bands.insert(at, (band, cn0_dbhz)),
+        }
     }
 }
 

@@ -1,8 +1,9 @@
 //! What ends the program, and the exit code that says so.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 
+use replay::proxy::tls::TlsError;
 use replay::shrink::ShrinkError;
 use replay::tools::ToolError;
 use replay::update::UpdateError;
@@ -58,6 +59,9 @@ pub enum Error {
     /// Paths or patterns of recordings can't be used.
     #[error(transparent)]
     Select(#[from] replay::select::SelectError),
+    /// A part of a session that ends before it begins.
+    #[error("--until is before --from: nothing is between them; exchange them")]
+    EmptyWindow,
     /// No recording below any of the paths.
     #[error(
         "no session is selected: no *.mcap is there; name a recording, a folder of them or a quoted pattern"
@@ -139,6 +143,14 @@ pub enum Error {
         /// The name.
         name: String,
     },
+    /// Somebody to trust, and nobody to ask who they are.
+    #[error(
+        "--ca is for services behind TLS, and no --to is https:// or wss://; leave it out, or correct --to"
+    )]
+    NoTls,
+    /// Services behind TLS can't be spoken with.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// No frame in the whole input.
     #[error("{path} is not a GNSS stream: no NMEA, UBX or RTCM 3 frame in its {bytes} bytes")]
     NotGnss {
@@ -194,6 +206,11 @@ impl Error {
             Self::Usage(_) | Self::Settings(_) | Self::Spec(_) | Self::Scenario(_) | Self::Origin(_) => 2,
             Self::Feed(FeedError::Url { .. }) | Self::Rules(_) | Self::Caster(_) => 2,
             Self::NotInCi { .. } | Self::NoTerminal { .. } | Self::Pairs { .. } | Self::SameName { .. } => 2,
+            Self::NoTls
+            | Self::EmptyWindow
+            | Self::Tls(TlsError::Ca { .. })
+            | Self::Update(UpdateError::Parts { .. }) => 2,
+            Self::Tls(_) => 1,
             Self::Update(UpdateError::Lossy { .. }) => 3,
             Self::Update(UpdateError::NotRepeatable { .. }) => 6,
             Self::Update(UpdateError::Replay(error)) => error.exit_code(),
@@ -216,6 +233,7 @@ impl Error {
             | Self::Record(_)
             | Self::Recording(_)
             | Self::Play(replay::play::PlayError::Io { .. } | replay::play::PlayError::Build(_)) => 1,
+            Self::Play(replay::play::PlayError::MidLife { .. }) => 3,
             Self::NotGnss { .. } | Self::Play(replay::play::PlayError::Nothing { .. }) => 9,
             Self::Source(error) => source_code(error),
             Self::Replay(error) => error.exit_code(),
@@ -228,12 +246,12 @@ impl Error {
     }
 
     /// Prints itself where a person looks, and gives the exit code.
-    #[expect(clippy::print_stderr, reason = "the program's last words")]
     pub fn tell(&self) -> ExitCode {
         match self {
             // Colours, and standard output for --help.
             Self::Usage(error) => drop(error.print()),
-            _ => eprintln!("depot: {self}"),
+            // Nobody may be left to read them.
+            _ => drop(writeln!(std::io::stderr(), "depot: {self}")),
         }
         ExitCode::from(self.code())
     }

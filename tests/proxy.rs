@@ -6,5 +6,6 @@ mod endings;
 mod program;
 mod secrets;
 mod stage;
+mod tls;
 mod upstreams;
 mod websocket;

@@ -10,6 +10,8 @@ use replay::writer::SessionWriter;
 
 use crate::support::{depot, root, stderr, stdout};
 
+#[cfg(unix)]
+mod browser;
 mod reports;
 mod selecting;
 mod updating;

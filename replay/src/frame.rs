@@ -130,7 +130,19 @@ pub fn body(body: &Body) -> String {
         Body::End(_) => "end".to_owned(),
         Body::Gap(lost) => format!("gap      {lost} events lost"),
     };
-    short(&line)
+    short(&plain(line))
+}
+
+/// In one line, without anything that a terminal would obey.
+fn plain(line: String) -> String {
+    if !line.contains(char::is_control) {
+        return line;
+    }
+    let mut plain = String::with_capacity(line.len());
+    for c in line.chars() {
+        if c.is_control() { plain.extend(c.escape_default()) } else { plain.push(c) }
+    }
+    plain
 }
 
 fn input(input: &Input) -> String {

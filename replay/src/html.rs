@@ -4,6 +4,7 @@
 //! side, what led to it, and the receiver's status at that moment. However large the sessions are, the file is
 //! bounded: a time line has a fixed number of columns, and what isn't shown is said.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use serde_json::Value;
@@ -12,7 +13,6 @@ use crate::compare::{self, Item, Pair};
 use crate::markup::escaped;
 use crate::message::outcome;
 use crate::report::{Difference, Report, counted, utc};
-use crate::session::Session;
 use crate::suite::{Done, Summary};
 
 mod timeline;
@@ -22,8 +22,10 @@ use timeline::Timeline;
 pub const MAX_DIFFERENCES: usize = 50;
 /// When the page has so many bytes, further sessions have a line each.
 pub const MAX_PAGE_BYTES: usize = 16 * 1024 * 1024;
-/// Lines of an output that are shown.
+/// Lines of an output that are compared.
 const MAX_LINES: usize = 300;
+/// Lines shown before and after one that differs.
+const CONTEXT_LINES: usize = 4;
 
 /// Collects the sessions.
 #[derive(Debug, Default)]
@@ -93,7 +95,7 @@ impl Html {
             return;
         }
         let shown = report.list.get(..MAX_DIFFERENCES.min(report.list.len())).unwrap_or_default();
-        if let Ok(session) = Session::open(&done.selected.path) {
+        if let Ok(session) = done.selected.open() {
             let timeline = Timeline::of(&session, report.recorded);
             self.put(format_args!("{}", timeline.svg(n, shown)));
         }
@@ -124,9 +126,6 @@ impl Html {
         let recorded = pane(&whole.recorded, &difference.mismatch.expected);
         let found = pane(&whole.found, &difference.mismatch.found);
         let (left, right) = marked(&recorded, &found);
-        self.put(format_args!(
-            "<div class=\"pair\"><div>recorded<pre>{left}</pre></div><div>found<pre>{right}</pre></div></div>\n"
-        ));
         if whole != crate::report::Whole::default() {
             let shown = |value: &Option<String>| escaped(value.as_deref().unwrap_or("(nothing)"));
             let (expected, found) = (shown(&difference.mismatch.expected), shown(&difference.mismatch.found));
@@ -134,18 +133,19 @@ impl Html {
                 "<dl><div><dt>expected</dt><dd><code>{expected}</code></dd></div><div><dt>found</dt><dd><code>{found}</code></dd></div></dl>\n"
             ));
         }
+        self.put(format_args!(
+            "<div class=\"pair\"><div>recorded<pre>{left}</pre></div><div>found<pre>{right}</pre></div></div>\n"
+        ));
+        let status = difference.gnss.as_deref().map(status);
+        let status =
+            status.unwrap_or_else(|| "<p class=\"dim\">no status was told before it</p>\n".to_owned());
+        self.put(format_args!("<p class=\"dim\">the receiver, as it was told last</p>\n{status}"));
         self.sessions.push_str("<p class=\"dim\">before it, in this service</p>\n<pre>");
         for frame in &difference.before {
             let text = escaped(&frame.text);
             self.put(format_args!("+{:.3} s  #{}  {text}\n", frame.since_start.as_secs_f64(), frame.seq));
         }
-        self.sessions.push_str("</pre>\n");
-        let status = difference.gnss.as_deref().map(status);
-        let status =
-            status.unwrap_or_else(|| "<p class=\"dim\">no status was told before it</p>\n".to_owned());
-        self.put(format_args!(
-            "<p class=\"dim\">the receiver, as it was told last</p>\n{status}</details>\n"
-        ));
+        self.sessions.push_str("</pre>\n</details>\n");
     }
 
     fn paragraph(&mut self, class: &str, text: &str) {
@@ -171,32 +171,100 @@ fn lines(text: &str) -> Vec<String> {
     lines
 }
 
-/// Both as HTML; the lines that the other hasn't are marked.
+/// Both as HTML, line beside line; those that the other hasn't are marked, and long stretches in which both are
+/// the same are left out, so that what differs is seen without a search.
 fn marked(recorded: &[String], found: &[String]) -> (String, String) {
+    let rows = rows(recorded, found);
+    let (mut left, mut right) = (String::new(), String::new());
+    let near = |at: usize| {
+        let around = at.saturating_sub(CONTEXT_LINES)..=at.saturating_add(CONTEXT_LINES);
+        rows.get(*around.start()..rows.len().min(around.end().saturating_add(1)))
+            .is_some_and(|rows| rows.iter().any(|row| !row.same))
+    };
+    let mut hidden = 0_u64;
+    for (at, row) in rows.iter().enumerate() {
+        if !near(at) {
+            hidden = hidden.saturating_add(1);
+            continue;
+        }
+        leave_out(&mut hidden, &mut left, &mut right);
+        for (pane, line) in [(&mut left, row.recorded), (&mut right, row.found)] {
+            let line = line.map(|line| escaped(line));
+            match line {
+                Some(line) if row.same => *pane += &format!("{line}\n"),
+                Some(line) => *pane += &format!("<mark>{line}</mark>\n"),
+                None => pane.push('\n'),
+            }
+        }
+    }
+    leave_out(&mut hidden, &mut left, &mut right);
+    let nothing =
+        |pane: String, lines: &[String]| if lines.is_empty() { "(nothing)".to_owned() } else { pane };
+    (nothing(left, recorded), nothing(right, found))
+}
+
+fn leave_out(hidden: &mut u64, left: &mut String, right: &mut String) {
+    if *hidden > 0 {
+        let line = format!("<i>… {} alike</i>\n", counted(*hidden, "line"));
+        left.push_str(&line);
+        right.push_str(&line);
+    }
+    *hidden = 0;
+}
+
+/// A line of each version, side by side.
+struct Row<'a> {
+    recorded: Option<&'a String>,
+    found: Option<&'a String>,
+    same: bool,
+}
+
+fn rows<'a>(recorded: &'a [String], found: &'a [String]) -> Vec<Row<'a>> {
     let item = |line: &String| Item { stream: String::new(), kind: String::new(), content: line.clone() };
     let items = |lines: &[String]| lines.iter().map(item).collect::<Vec<_>>();
     let pairs = compare::align(&items(recorded), &items(found));
-    let same = |place: fn(Pair) -> Option<usize>| {
-        let same = pairs.iter().filter(|pair| matches!(pair, Pair::Same { .. }));
-        same.filter_map(|pair| place(*pair)).collect::<std::collections::BTreeSet<_>>()
-    };
-    let pane = |lines: &[String], same: &std::collections::BTreeSet<usize>| {
-        let line = |(n, line): (usize, &String)| {
-            let line = escaped(line);
-            if same.contains(&n) { format!("{line}\n") } else { format!("<mark>{line}</mark>\n") }
-        };
-        lines.iter().enumerate().map(line).collect::<String>()
-    };
-    let nothing = |pane: String| if pane.is_empty() { "(nothing)".to_owned() } else { pane };
-    (nothing(pane(recorded, &same(Pair::recorded))), nothing(pane(found, &same(Pair::found))))
+    let same = pairs.iter().filter_map(|pair| match pair {
+        Pair::Same { .. } => pair.recorded().zip(pair.found()),
+        _ => None,
+    });
+    let (mut rows, mut left, mut right) = (Vec::new(), 0, 0);
+    let ends = [(recorded.len(), found.len())];
+    for (n, m) in same.collect::<BTreeSet<_>>().into_iter().chain(ends) {
+        // Until the next line that both have.
+        while left < n || right < m {
+            let row = |lines: &'a [String], at: &mut usize, end: usize| {
+                let line = (*at < end).then(|| lines.get(*at)).flatten();
+                *at = at.saturating_add(1).min(end);
+                line
+            };
+            rows.push(Row {
+                recorded: row(recorded, &mut left, n),
+                found: row(found, &mut right, m),
+                same: false,
+            });
+        }
+        if let (Some(one), Some(other)) = (recorded.get(n), found.get(m)) {
+            rows.push(Row { recorded: Some(one), found: Some(other), same: true });
+        }
+        (left, right) = (n.saturating_add(1), m.saturating_add(1));
+    }
+    rows
 }
 
-/// A `gps_status`' members, those that are not lists.
+/// A `gps_status`' members, those that are not lists; an object's beside each other.
 fn status(text: &str) -> String {
     let frame: Value = serde_json::from_str(text).unwrap_or_default();
     let members = frame.get("data").and_then(Value::as_object).into_iter().flatten();
-    let shown = members.filter(|(_, value)| !value.is_array() && !value.is_null()).map(|(name, value)| {
-        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let is_shown = |value: &Value| !value.is_array() && !value.is_null();
+    let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let shown = members.filter(|(_, value)| is_shown(value)).map(|(name, value)| {
+        let value = match value.as_object() {
+            Some(inner) => {
+                let inner = inner.iter().filter(|(_, value)| is_shown(value));
+                inner.map(|(name, value)| format!("{name} {}", plain(value))).collect::<Vec<_>>().join(", ")
+            }
+            None => plain(value),
+        };
         format!("<div><dt>{}</dt><dd>{}</dd></div>", escaped(name), escaped(&value))
     });
     format!("<dl>{}</dl>\n", shown.collect::<String>())

@@ -208,6 +208,8 @@ struct Run<'r> {
     first_at: Option<Timestamp>,
     last_at: Timestamp,
     lossy: Option<Lossy>,
+    /// Something was to be compared.
+    selected: bool,
     /// A service that started again without an end.
     endless: Option<Arc<str>>,
 }
@@ -231,6 +233,7 @@ fn run<'r>(mut events: impl shared::Source, factory: &Factory, plan: &Plan<'r>) 
         first_at: None,
         last_at: Timestamp::ZERO,
         lossy: None,
+        selected: plan.window.is_whole(),
         endless: None,
     };
     let mut cut = false;
@@ -250,6 +253,7 @@ fn run<'r>(mut events: impl shared::Source, factory: &Factory, plan: &Plan<'r>) 
                     break;
                 }
                 run.last_at = run.last_at.max(event.at);
+                run.selected |= plan.window.takes(&event, run.first_at.unwrap_or(event.at));
                 if let Err(stop) = step(&mut lanes, event, factory, &mut run)? {
                     run.lossy = Some(stop);
                     break;
@@ -286,6 +290,7 @@ fn step(
     let tally = &mut run.tally;
     match body {
         Body::Session(_) | Body::Proxy(_) => return Ok(Ok(())),
+        Body::Gap(lost) if tally.inputs == 0 => return Ok(Err(Lossy::MidLife { lost, seq })),
         Body::Gap(lost) => return Ok(Err(Lossy::Gap { lost, at: since(at, run.first_at), seq })),
         Body::Start(start) => {
             if let Some(mut earlier) = lanes.remove(&service) {
@@ -403,12 +408,17 @@ fn told(
     elapsed: Duration,
 ) -> Report {
     let used_rules = run.tally.used_rules();
+    let mut notes: Vec<String> = run.notes.into_iter().collect();
+    if !run.selected {
+        notes.push("nothing of it is within --from, --until and --only, so nothing is proved".to_owned());
+    }
     let list = differences(run.tally.list, moments, run.first_at);
     Report {
+        selected: run.selected,
         session: session.name(),
         recorded_by: session.about().version.clone(),
         versions: run.versions.into_iter().collect(),
-        notes: run.notes.into_iter().collect(),
+        notes,
         inputs: run.tally.inputs,
         outputs: run.tally.outputs,
         recorded: since(run.last_at, run.first_at),

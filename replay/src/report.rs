@@ -79,6 +79,8 @@ pub struct Report {
     pub list: Vec<Difference>,
     /// Why the recording wasn't replayed to its end.
     pub lossy: Option<Lossy>,
+    /// Something of it was to be compared: the plan's window has an event of it.
+    pub selected: bool,
     /// The rules of the plan, by their place, that selected a value.
     pub used_rules: BTreeSet<usize>,
     /// SHA-256 over all outputs and states, in hexadecimal, of each run; none where live services were heard.
@@ -134,6 +136,17 @@ pub enum Lossy {
         lost: u64,
         /// From the first event on.
         at: Duration,
+        /// The last number lost.
+        seq: u64,
+    },
+    /// It begins with a gap.
+    #[error(
+        "the recording begins in mid-life: {lost} events before event {} are not in it, so the services' states aren't known; it can be read and converted, not replayed",
+        seq.saturating_add(1)
+    )]
+    MidLife {
+        /// Events that are in another file, or in none.
+        lost: u64,
         /// The last number lost.
         seq: u64,
     },
@@ -217,6 +230,7 @@ impl Report {
             Outcome::Differs => {
                 "If the new behaviour is wanted, accept it with --update; if not, the frames above lead to the change that broke it."
             }
+            Outcome::Lossy if self.inputs == 0 => "Nothing of it could be compared.",
             Outcome::Lossy => {
                 "Everything before that place is as recorded; record again for the rest, or get an undamaged copy."
             }
@@ -373,6 +387,7 @@ mod tests {
     #[test]
     fn the_line_of_success() {
         let mut report = Report {
+            selected: true,
             session: "base.mcap".to_owned(),
             recorded_by: "0.1.0".to_owned(),
             versions: vec!["0.1.0".to_owned()],

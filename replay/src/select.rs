@@ -1,6 +1,6 @@
 //! Which sessions are meant: files, folders, globs, and a share of them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs::File;
 use std::io;
@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
+
+use crate::session::{OpenError, Session, series};
 
 /// The ending of a session file in a folder; a file that is named may have any.
 pub const EXTENSION: &str = "mcap";
@@ -19,10 +21,28 @@ pub const MAX_SESSIONS: usize = 100_000;
 /// One session to replay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selected {
-    /// The file; it may not be there.
+    /// The file; it may not be there. Of a recording in parts the first.
     pub path: PathBuf,
+    /// All parts of a recording in parts, in their order; none of one in a single file.
+    pub parts: Vec<PathBuf>,
     /// The path it was found under: rules are looked for from its folder up to there.
     pub top: PathBuf,
+}
+
+impl Selected {
+    /// One file.
+    #[must_use]
+    pub fn file(path: &Path) -> Self {
+        Self { path: path.to_owned(), parts: Vec::new(), top: path.to_owned() }
+    }
+
+    /// Opens it.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open(&self) -> Result<Session, OpenError> {
+        if self.parts.is_empty() { Session::open(&self.path) } else { Session::open_parts(&self.parts) }
+    }
 }
 
 /// Why a selection can't be made.
@@ -51,7 +71,8 @@ pub enum SelectError {
 
 /// Every session below the paths, in the order of the paths and then of their names, each once. A path that is
 /// there is that file or folder, whatever characters it has; else it is a glob, if it has a `*`, `?` or `[`; else
-/// a file that is missing, and selected all the same so that it is told.
+/// a file that is missing, and selected all the same so that it is told. Parts of one recording (`NAME.0001.mcap`…)
+/// are one session, which its own name, `NAME.mcap`, means as well.
 ///
 /// # Errors
 /// See [`SelectError`].
@@ -60,7 +81,7 @@ pub fn sessions(paths: &[PathBuf]) -> Result<Vec<Selected>, SelectError> {
     for path in paths {
         let mut take = |path: PathBuf, top: &Path| {
             if seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone())) {
-                all.push(Selected { path, top: top.to_owned() });
+                all.push(Selected { top: top.to_owned(), ..Selected::file(&path) });
             }
             if all.len() > MAX_SESSIONS { Err(SelectError::TooMany) } else { Ok(()) }
         };
@@ -68,7 +89,11 @@ pub fn sessions(paths: &[PathBuf]) -> Result<Vec<Selected>, SelectError> {
         if path.is_dir() {
             walk(path, EXTENSION, 0, &mut |file| take(file, path))?;
         } else if path.exists() || !text.contains(['*', '?', '[']) {
-            take(path.clone(), path)?;
+            let parts = if path.exists() { Vec::new() } else { series::named_after(path) };
+            if parts.is_empty() {
+                take(path.clone(), path)?;
+            }
+            parts.into_iter().try_for_each(|part| take(part, path))?;
         } else {
             let top = fixed(path);
             let error = |error: glob::PatternError| SelectError::Pattern {
@@ -88,7 +113,20 @@ pub fn sessions(paths: &[PathBuf]) -> Result<Vec<Selected>, SelectError> {
             }
         }
     }
-    Ok(all)
+    Ok(gathered(all))
+}
+
+/// With the parts of each recording as one.
+fn gathered(all: Vec<Selected>) -> Vec<Selected> {
+    let paths: Vec<PathBuf> = all.iter().map(|selected| selected.path.clone()).collect();
+    let mut tops: BTreeMap<PathBuf, PathBuf> =
+        all.into_iter().map(|selected| (selected.path, selected.top)).collect();
+    let session = |parts: Vec<PathBuf>| {
+        let path = parts.first()?.clone();
+        let top = tops.remove(&path)?;
+        Some(Selected { path, parts: if parts.len() > 1 { parts } else { Vec::new() }, top })
+    };
+    series::gathered(&paths).into_iter().filter_map(session).collect()
 }
 
 /// The sessions below the paths for which a new version is proposed, in order, each once. A session that is

@@ -17,13 +17,17 @@ use crate::writer::About;
 
 mod chunks;
 mod events;
+pub mod series;
 pub use events::Events;
 pub(crate) use events::nearest;
+use series::Part;
 
 /// A recording that can be read as often as one likes.
 #[derive(Clone, Debug)]
 pub struct Session {
     source: Source,
+    /// What follows in other files.
+    more: Arc<[Part]>,
     about: About,
     format_version: u32,
 }
@@ -120,6 +124,23 @@ pub enum Problem {
         #[source]
         damage: Damage,
     },
+    /// A part of a recording in parts isn't there.
+    #[error("{part} is missing, after {events} events; what follows it isn't used")]
+    NoPart {
+        /// Events read before.
+        events: u64,
+        /// The file.
+        part: String,
+    },
+    /// In one part of several.
+    #[error("{part}: {problem}")]
+    InPart {
+        /// The file.
+        part: String,
+        /// What is wrong with it.
+        #[source]
+        problem: Box<Problem>,
+    },
 }
 
 /// What is wrong with a damaged file.
@@ -183,6 +204,18 @@ impl Session {
         Self::check(Source::File(path.to_owned()))
     }
 
+    /// Opens the parts of one recording, in any order, as one session. A part that isn't there is a [`Problem`]
+    /// at its place.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open_parts(paths: &[PathBuf]) -> Result<Self, OpenError> {
+        match series::parts(paths)? {
+            Some((first, _, more)) => Ok(Self { more: more.into(), ..first }),
+            None => Self::open(Path::new("")),
+        }
+    }
+
     /// A session in memory.
     ///
     /// # Errors
@@ -206,7 +239,10 @@ impl Session {
     /// The file's name, for people.
     #[must_use]
     pub fn name(&self) -> String {
-        self.source.name()
+        match self.more.len() {
+            0 => self.source.name(),
+            more => format!("{} and {more} more", self.source.name()),
+        }
     }
 
     /// Its events, from the first on.
@@ -214,7 +250,8 @@ impl Session {
     /// # Errors
     /// The file can't be opened any more.
     pub fn events(&self) -> io::Result<Events> {
-        Ok(Events::new(self.source.open()?))
+        let first = (!self.more.is_empty()).then(|| self.source.name());
+        Ok(Events::new(self.source.open()?).followed_by(first, self.more.clone()))
     }
 
     fn check(source: Source) -> Result<Self, OpenError> {
@@ -235,9 +272,12 @@ impl Session {
         let found = entries.remove(format::KEY_FORMAT_VERSION).unwrap_or_default();
         let version = entries.remove(format::KEY_VERSION).unwrap_or_default();
         match found.parse() {
-            Ok(format_version @ 1..=format::FORMAT_VERSION) => {
-                Ok(Self { source, about: About { version, notes: entries }, format_version })
-            }
+            Ok(format_version @ 1..=format::FORMAT_VERSION) => Ok(Self {
+                source,
+                more: Arc::default(),
+                about: About { version, notes: entries },
+                format_version,
+            }),
             Ok(0) | Err(_) => Err(OpenError::NotASession { name }),
             Ok(_) => Err(OpenError::Newer { name, found, version }),
         }

@@ -39,6 +39,7 @@ use crate::writer::WriteError;
 
 mod ddmin;
 mod failure;
+mod splice;
 mod trial;
 pub use ddmin::{Verdict, minimise};
 use failure::Failure;
@@ -47,8 +48,14 @@ pub use trial::{Fed, Trial};
 
 /// Inputs of one service that are looked at; a session with more before its first difference is to be cut.
 pub const MAX_INPUTS: usize = 4_000_000;
-/// What a search may take, if nobody says.
-pub const BUDGET: Duration = Duration::from_secs(60);
+/// What a search may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Budget {
+    /// So long: for whoever waits.
+    Time(Duration),
+    /// So many trials: the same on every machine.
+    Trials(u64),
+}
 
 /// Why there is no smaller session.
 #[derive(Debug, thiserror::Error)]
@@ -125,7 +132,7 @@ impl fmt::Display for Shrunk {
 ///
 /// # Errors
 /// See [`ShrinkError`].
-pub fn shrink(session: &Session, factory: &Factory, budget: Duration) -> Result<Shrunk, ShrinkError> {
+pub fn shrink(session: &Session, factory: &Factory, budget: Budget) -> Result<Shrunk, ShrinkError> {
     let report = player::replay(session, factory, Options { twice: false })?;
     let Some(first) = report.first else { return Err(ShrinkError::Passes { name: session.name() }) };
     let case = Case::read(session, &first.service)?;
@@ -168,7 +175,7 @@ pub fn shrink_by(
     session: &Session,
     service: &str,
     factory: &Factory,
-    budget: Duration,
+    budget: Budget,
     fails: &dyn Fn(&Trial) -> bool,
 ) -> Result<Shrunk, ShrinkError> {
     let case = Case::read(session, service)?;
@@ -205,11 +212,11 @@ fn search(
     case: &Case,
     factory: &Factory,
     lead: Lead,
-    budget: Duration,
+    budget: Budget,
     fails: &dyn Fn(&Trial) -> bool,
 ) -> Search {
     let clock = Clock::start();
-    let end = clock.now().saturating_add(budget);
+    let started = clock.now();
     let (mut trials, mut stopped) = (0_u64, false);
     let mut groups: BTreeMap<(u8, u64), Vec<usize>> = BTreeMap::new();
     for (n, step) in case.steps.iter().enumerate().take(lead.culprit) {
@@ -218,7 +225,11 @@ fn search(
         }
     }
     let mut try_out = |kept: &[usize]| {
-        if clock.now() >= end {
+        let used_up = match budget {
+            Budget::Time(most) => clock.now().saturating_sub(started) >= most,
+            Budget::Trials(most) => trials >= most,
+        };
+        if used_up {
             stopped = true;
             return Verdict::Stop;
         }

@@ -10,7 +10,6 @@ use crate::machines::Factory;
 use crate::player::{self, Options, Plan, ReplayError};
 use crate::report::{Outcome, Report, counted};
 use crate::select::Selected;
-use crate::session::Session;
 use crate::volatile::{self, Rule, Rules, RulesError};
 use crate::window::Window;
 use crate::wire::{self, WireError};
@@ -185,7 +184,7 @@ fn one(
         (None, Masks::RulesAndDefaults) => Some(Rules::defaults()),
         (None, _) => None,
     };
-    let opened = Session::open(&selected.path).map_err(|error| FailError::from(ReplayError::from(error)));
+    let opened = selected.open().map_err(|error| FailError::from(ReplayError::from(error)));
     let result = opened.and_then(|session| {
         if let Some(live) = order.wire {
             return Ok(wire::replay(&session, live, all.as_ref(), order.window, order.tell)?);

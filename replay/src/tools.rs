@@ -139,7 +139,7 @@ pub struct Selection {
 pub enum Only {
     /// Of a service: `gps-status`.
     Service(String),
-    /// Of a connection of whichever service has it: `3`; or of one service: `gps-status:3`. What is published
+    /// Of a connection of whichever service has it: `3`; or of one service: `gps-status/3`. What is published
     /// to a path is not one connection's.
     Conn(Option<String>, ConnId),
 }
@@ -151,7 +151,8 @@ impl std::str::FromStr for Only {
         if let Ok(conn) = text.parse() {
             return Ok(Self::Conn(None, conn));
         }
-        match text.split_once(':') {
+        // A colon is a part of a proxied service's name.
+        match text.split_once('/') {
             Some((service, conn)) => Ok(Self::Conn(Some(service.to_owned()), conn.parse()?)),
             None => Ok(Self::Service(text.to_owned())),
         }

@@ -47,6 +47,14 @@ pub enum UpdateError {
         /// Where and why.
         reason: String,
     },
+    /// Its events lie in several files.
+    #[error(
+        "{name} is not updated: it is one part of several; join them first (depot session convert PARTS… -o FILE.mcap), and update that"
+    )]
+    Parts {
+        /// The first file.
+        name: String,
+    },
     /// A panic is no behaviour to accept.
     #[error("{name} is not updated: {service} panicked at event {seq}: {text}")]
     Panicked {

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use kit::machine::{ConnId, Timestamp};
 
+use crate::session::Recorded;
+
 /// Which part is compared.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Window {
@@ -65,6 +67,28 @@ impl Window {
     #[must_use]
     pub fn is_whole(&self) -> bool {
         *self == Self::default()
+    }
+}
+
+impl Window {
+    /// Whether it ends before it begins, as far as that can be said without a session.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        match (self.from, self.until) {
+            (Some(When::Since(from)), Some(When::Since(until))) => from > until,
+            (Some(When::At(from)), Some(When::At(until))) => from > until,
+            _ => false,
+        }
+    }
+
+    /// Whether an event is in it; its end is looked at elsewhere.
+    #[must_use]
+    pub fn takes(&self, event: &Recorded, first: Timestamp) -> bool {
+        let is_of = |only: &Only| {
+            only.is_of(&event.service)
+                && only.conn.is_none_or(|conn| crate::tools::conn_of(&event.body) == Some(conn))
+        };
+        !self.is_before(event.at, first) && self.only.as_ref().is_none_or(is_of)
     }
 }
 

@@ -14,10 +14,14 @@ pub struct RecordProxy {
     /// Address and port to listen on, port 0 for any free one; again for more, each with its --to
     #[arg(long, required = true, value_name = "ADDR:PORT")]
     pub listen: Vec<std::net::SocketAddr>,
-    /// Where the --listen of the same place forwards to: http://HOST:PORT, ws://HOST:PORT (the same), with a path
-    /// that goes before each request's, or tcp://HOST:PORT for any other protocol
+    /// Where the --listen of the same place forwards to: http://HOST:PORT, ws://HOST:PORT (the same), https://HOST or
+    /// wss://HOST over TLS, with a path that goes before each request's, or tcp://HOST:PORT for any other protocol
     #[arg(long, required = true, value_name = "URL")]
     pub to: Vec<replay::proxy::Target>,
+    /// PEM file of an authority, or of a service's own certificate, to trust besides those that the system trusts;
+    /// again for more
+    #[arg(long, value_name = "FILE")]
+    pub ca: Vec<PathBuf>,
     /// What the --listen of the same place is called in the recording; HOST:PORT of its --to when left out
     #[arg(long, value_name = "NAME", value_parser = parse_name)]
     pub name: Vec<String>,

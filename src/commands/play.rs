@@ -4,11 +4,12 @@
 mod keys;
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::ExitCode;
 
 use kit::origin::Origins;
 use replay::play::{Options, Show};
-use replay::session::Session;
+use replay::session::{Session, series};
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 
@@ -22,7 +23,7 @@ const DAMAGED: u8 = 3;
 /// Plays until the end of the recording, or Ctrl-C.
 pub async fn run(args: Play) -> Result<ExitCode, Error> {
     let origins = Origins::new(&args.allow_origin)?;
-    let session = Session::open(&args.session).map_err(replay::player::ReplayError::from)?;
+    let session = opened(&args.session)?;
     let show = tokio::task::block_in_place(|| Show::open(session))?;
     let (mut listeners, mut addresses) = (Vec::new(), Vec::new());
     for service in show.services() {
@@ -36,7 +37,7 @@ pub async fn run(args: Play) -> Result<ExitCode, Error> {
         warn!("{name} is in the recording, too, and nothing stands in for it");
     }
     if let Some(damage) = &show.damage {
-        warn!("{damage}: it is played up to there");
+        warn!("{damage}");
     }
     let options =
         Options { rate: args.rate, looped: args.r#loop, from: args.from, paused: args.paused, origins };
@@ -51,6 +52,14 @@ pub async fn run(args: Play) -> Result<ExitCode, Error> {
     let _keys = keys::Keys::listen(playing.controls.clone(), stop.clone());
     playing.ended().await.map_err(|source| Error::Service { service: "play", source })?;
     Ok(if show.damage.is_some() { ExitCode::from(DAMAGED) } else { ExitCode::SUCCESS })
+}
+
+/// A file, or the parts of a recording by its name.
+fn opened(path: &Path) -> Result<Session, Error> {
+    let parts = series::named_after(path);
+    let opened =
+        if path.exists() || parts.is_empty() { Session::open(path) } else { Session::open_parts(&parts) };
+    Ok(opened.map_err(replay::player::ReplayError::from)?)
 }
 
 async fn listen(service: &'static str, args: &Play) -> Result<(TcpListener, SocketAddr), Error> {

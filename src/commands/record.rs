@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use kit::clock::Clock;
 use replay::proxy::mask::Masks;
+use replay::proxy::tls::Tls;
 use replay::proxy::{self, Listener, Options, Target};
 use replay::recorder::{About, Recorder};
 use tokio::net::TcpListener;
@@ -25,6 +26,7 @@ const FILES_PER_CONNECTION: usize = 2;
 pub async fn run(args: RecordProxy) -> Result<ExitCode, Error> {
     let connections = usize::try_from(args.limit_connections).unwrap_or(usize::MAX);
     kit::limits::make_room_for(connections.saturating_mul(FILES_PER_CONNECTION));
+    let tls = tls(&args)?;
     let listeners = listeners(&args).await?;
     let addresses: Vec<(&'static str, SocketAddr)> =
         listeners.iter().filter_map(|one| Some((one.name, one.socket.local_addr().ok()?))).collect();
@@ -49,6 +51,7 @@ pub async fn run(args: RecordProxy) -> Result<ExitCode, Error> {
         keep_extensions: args.keep_extensions,
         max_connections: connections,
         connect_timeout: Duration::from_secs(args.limit_connect_s),
+        tls,
         answer_timeout: Duration::from_secs(args.limit_answer_s),
         shutdown: Duration::from_secs(args.shutdown_s),
     };
@@ -68,6 +71,15 @@ pub async fn run(args: RecordProxy) -> Result<ExitCode, Error> {
     let (events, bytes, lost) = (summary.events, summary.bytes, summary.lost);
     info!(file = %args.out.display(), events, bytes, lost, "recorded");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whom services behind TLS must be, if there are any.
+fn tls(args: &RecordProxy) -> Result<Option<Tls>, Error> {
+    match (args.to.iter().any(|target| target.tls), args.ca.is_empty()) {
+        (true, _) => Ok(Some(Tls::trusting(&args.ca)?)),
+        (false, true) => Ok(None),
+        (false, false) => Err(Error::NoTls),
+    }
 }
 
 /// Each `--listen` with the `--to` and `--name` of the same place.
@@ -103,6 +115,10 @@ fn notes(args: &RecordProxy, listeners: &[Listener]) -> std::collections::BTreeM
     [("source", "proxy".to_owned()), ("to", to), ("masked", masked)]
         .into_iter()
         .map(|(key, value)| (key.to_owned(), value))
+        .chain((!args.ca.is_empty()).then(|| {
+            let files = args.ca.iter().map(|file| file.display().to_string()).collect::<Vec<_>>();
+            ("ca".to_owned(), files.join(", "))
+        }))
         .chain(args.keep_extensions.then(|| ("keep-extensions".to_owned(), "true".to_owned())))
         .collect()
 }

@@ -14,7 +14,7 @@ use proptest::test_runner::{Config, FileFailurePersistence, TestCaseError, TestE
 use replay::format::FIRST_SEQ;
 use replay::machines::{self, BuildError, Factory};
 use replay::session::Session;
-use replay::shrink::{Fed, shrink_by};
+use replay::shrink::{Budget, Fed, shrink_by};
 use replay::writer::{About, SessionWriter};
 use serde_json::Value;
 
@@ -38,7 +38,7 @@ const CASES: std::ops::RangeInclusive<usize> = 3..=64;
 const MAX_SHRINKS: u32 = 1_000;
 const MAX_SHRINK_MS: u32 = 1_000;
 /// What a search for a smaller session may take.
-const SHRINK_BUDGET: Duration = Duration::from_secs(3);
+const SHRINK_BUDGET: Budget = Budget::Time(Duration::from_secs(3));
 /// From base and rover receivers, RTCM, UBX and NMEA.
 const CAPTURES: [&str; 3] =
     ["gpsd/ublox-zed-f9p-rtk.log", "gpsd/ublox-zed-f9t-rtcm3.log", "pygnssutils/pygpsdata-rtcm3.log"];

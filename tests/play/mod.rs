@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
+#[cfg(unix)]
+mod browser;
 mod program;
 
 use std::net::SocketAddr;

@@ -4,7 +4,7 @@ use std::process::Output;
 
 use crate::support::{depot, root, stderr};
 
-const SESSION: &str = "fixtures/sessions/base-survey-in.mcap";
+pub const SESSION: &str = "fixtures/sessions/base-survey-in.mcap";
 
 fn run(args: &[&str]) -> (Option<i32>, String) {
     let output: Output = depot().current_dir(root()).args(args).output().unwrap();
@@ -46,4 +46,15 @@ fn clients_need_a_service() {
     assert_eq!(code, Some(2), "{said}");
     let (code, said) = run(&["replay", "--from", "10s", "--until", "20s", "--only", "1", SESSION]);
     assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
+fn what_begins_in_mid_life_stands_in_for_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let part = folder.path().join("part.mcap");
+    let part = part.to_str().unwrap();
+    let (code, said) = run(&["session", "cut", SESSION, "-o", part, "--from", "20s"]);
+    assert_eq!(code, Some(0), "{said}");
+    let (code, said) = run(&["play", part, "--gps-status-port", "0"]);
+    assert!(code == Some(3) && said.contains("begins in mid-life"), "{said}");
 }

@@ -112,8 +112,10 @@ fn what_cannot_be_proxied_is_said() {
         (output.status.code(), stderr(&output))
     };
     let listen = ["--listen", "127.0.0.1:0", "--out", "a.mcap"];
-    let (code, text) = said(&[&listen[..], &["--to", "https://a"]].concat());
-    assert!(code == Some(2) && text.contains("is encrypted"), "{text}");
+    let (code, text) = said(&[&listen[..], &["--to", "https://a", "--ca", "none.pem"]].concat());
+    assert!(code == Some(2) && text.contains("--ca none.pem: "), "{text}");
+    let (code, text) = said(&[&listen[..], &["--to", "http://a", "--ca", "none.pem"]].concat());
+    assert!(code == Some(2) && text.contains("--ca is for"), "{text}");
     let (code, text) = said(&[&listen[..], &["--to", "http://a", "--to", "http://b"]].concat());
     assert!(code == Some(2) && text.contains("1 --listen, 2 --to and 0 --name were given"), "{text}");
     let twice = ["--to", "http://a", "--listen", "127.0.0.1:0", "--to", "http://a"];

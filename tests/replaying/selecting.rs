@@ -106,3 +106,20 @@ fn rules_beside_the_sessions_mask() {
     assert_eq!(code, Some(2));
     assert!(err.contains("depot-volatile.toml, line 3: unknown variant `guid`"), "{err}");
 }
+
+#[test]
+fn what_is_not_there_proves_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    good(&folder.path().join("good.mcap"));
+    for args in [&["--from", "90s"][..], &["--only", "nobody"], &["--only", "gps-status/77"]] {
+        for path in ["good.mcap", "."] {
+            let (code, out, err) = told(&replay(folder.path(), &[&[path], args].concat()));
+            assert_eq!(code, Some(4), "{args:?} {out}{err}");
+            assert!(out.contains("nothing of it is within --from, --until and --only"), "{out}");
+        }
+    }
+    let (code, out, _) = told(&replay(folder.path(), &[".", "--only", "gps-status/2", "--from", "5s"]));
+    assert!(code == Some(0) && !out.contains("nothing of it"), "{out}");
+    let (code, _, err) = told(&replay(folder.path(), &[".", "--from", "9s", "--until", "8s"]));
+    assert!(code == Some(2) && err.contains("--until is before --from"), "{err}");
+}

@@ -3,6 +3,8 @@
 #![expect(clippy::print_stderr, reason = "a skip must be seen")]
 
 #[cfg(unix)]
+pub mod browser;
+#[cfg(unix)]
 pub mod receiver;
 #[cfg(unix)]
 pub mod running;

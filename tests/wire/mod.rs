@@ -117,6 +117,24 @@ async fn another_dispatch_with_other_ids_does_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_comes_after_it_was_waited_for_is_late_and_nothing_else() {
+    let session = recorded_day().await;
+    let live = stage::faulty_dispatch(6, Fault::Slow).await;
+    let (targets, within) = ([(dispatch::SERVICE, live.url())], Duration::from_millis(300));
+    let report = play_within(&session, &targets, Rate::Lockstep, Window::default(), within).await.unwrap();
+    live.end().await;
+    assert_eq!(
+        report.kinds.into_iter().collect::<Vec<_>>(),
+        [(DifferenceKind::Late, 1)],
+        "{:#?}",
+        report.list
+    );
+    let first = report.first.unwrap();
+    assert_eq!((first.kind, &*first.service), (DifferenceKind::Late, dispatch::SERVICE));
+    assert!(first.peer.is_some(), "{first}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_the_service_does_otherwise_is_told_with_its_place() {
     let session = recorded_day().await;
     let live = stage::dispatch(5).await;

@@ -82,16 +82,20 @@ pub enum Fault {
     Status,
     /// Consoles are told of a rover twice.
     Twice,
+    /// Consoles are told that a zone has changed when a rover says something next.
+    Slow,
 }
 
 struct Faulty {
     machine: Box<dyn Machine>,
     fault: Fault,
     asked: String,
+    /// What comes later.
+    held: Vec<Output>,
 }
 
 impl Faulty {
-    fn spoil(&self, output: Output, out: &mut Vec<Output>) {
+    fn spoil(&mut self, output: Output, out: &mut Vec<Output>) {
         match (self.fault, output) {
             (Fault::Progress, Output::Publish { path, text, key }) => {
                 let text = text.replace(r#""progress":50"#, r#""progress":51"#).into();
@@ -99,6 +103,10 @@ impl Faulty {
             }
             (Fault::Silent, Output::Publish { text, .. })
                 if text.contains(r#""type":"zone_update""#) && text.contains("court") => {}
+            (Fault::Slow, output @ Output::Publish { .. }) if matches!(&output, Output::Publish { text, .. } if text.contains(r#""type":"zone_update""#) && text.contains("court")) =>
+            {
+                self.held.push(output);
+            }
             (Fault::Id, Output::Http { id, status, body, link }) if self.asked.starts_with("GET /tasks/") => {
                 let made_up = r#"{"id":"67e55044-10b1-426f-9247-bb680e5fe0c8""#;
                 let body = format!("{made_up}{}", body.get(44..).unwrap());
@@ -123,6 +131,9 @@ impl Machine for Faulty {
     fn handle(&mut self, now: Timestamp, input: Input, out: &mut Vec<Output>) {
         if let Input::Http { method, path, .. } = &input {
             self.asked = format!("{method} {path}");
+        }
+        if matches!(input, Input::Text { .. }) {
+            out.append(&mut self.held);
         }
         let mut made = Vec::new();
         self.machine.handle(now, input, &mut made);
@@ -156,7 +167,7 @@ pub async fn faulty_dispatch(seed: u64, fault: Fault) -> Live {
     let (link, desk) = keeper::start(store, keeper::Pace::default()).unwrap();
     let config = dispatch::Config::default();
     let machine = Box::new(dispatch::machine(&config, seed));
-    let machine = Faulty { machine, fault, asked: String::new() };
+    let machine = Faulty { machine, fault, asked: String::new(), held: Vec::new() };
     let start =
         StartParts { version: "0.0.0".to_owned(), seed, config: serde_json::to_value(&config).unwrap() };
     let (handle, runner) = Runner::spawn(

@@ -19,6 +19,8 @@ const MAX_ROWS: usize = 40;
 /// Pixels.
 const ROW: usize = 22;
 const LABELS: usize = 210;
+/// Parts of the time line that are told apart.
+const GRID: usize = 4;
 
 pub struct Timeline {
     recorded: Duration,
@@ -92,6 +94,7 @@ impl Timeline {
         let (width, height) = (LABELS + COLUMNS + 10, (self.rows.len() + 1) * ROW);
         let mut svg =
             format!("<figure><svg viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"time line\">\n");
+        self.grid(&mut svg);
         for (n, (name, row)) in self.rows.iter().enumerate() {
             let y = n * ROW + ROW / 2;
             let (left, label) = (LABELS, escaped(&label(name)));
@@ -129,14 +132,7 @@ impl Timeline {
             svg.push('\n');
         }
         self.markers(&mut svg, session, differences);
-        let (y, seconds) = (self.rows.len() * ROW + 14, self.recorded.as_secs_f64());
-        put(
-            &mut svg,
-            format_args!(
-                "<text x=\"{LABELS}\" y=\"{y}\">0 s</text><text x=\"{}\" y=\"{y}\" text-anchor=\"end\">{seconds:.1} s</text>",
-                LABELS + COLUMNS
-            ),
-        );
+        let seconds = self.recorded.as_secs_f64();
         put(
             &mut svg,
             format_args!(
@@ -146,6 +142,27 @@ impl Timeline {
             ),
         );
         svg
+    }
+
+    /// The time, four times between both ends.
+    fn grid(&self, svg: &mut String) {
+        let (bottom, seconds) = (self.rows.len() * ROW, self.recorded.as_secs_f64());
+        for n in 0..=GRID {
+            let (x, y) = (LABELS + COLUMNS * n / GRID, bottom + 14);
+            let anchor = match n {
+                0 => "start",
+                GRID => "end",
+                _ => "middle",
+            };
+            let at = seconds * n as f64 / GRID as f64;
+            put(
+                svg,
+                format_args!(
+                    "<path class=\"grid\" d=\"M{x} 0V{bottom}\"/><text x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\">{at:.1} s</text>"
+                ),
+            );
+        }
+        svg.push('\n');
     }
 
     fn markers(&self, svg: &mut String, session: u64, differences: &[Difference]) {

@@ -53,7 +53,26 @@ pub struct Show {
     first: Timestamp,
     last: Timestamp,
     /// Why it isn't played to its end.
-    pub damage: Option<Problem>,
+    pub damage: Option<Damage>,
+}
+
+/// Why a session isn't played as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum Damage {
+    /// It can't be read further.
+    #[error("{0}: it is played up to there")]
+    File(Problem),
+    /// Inputs are missing.
+    #[error(
+        "the recording has a gap of {lost} events, {:.3} s after its start: what is told from there on may not be what was told",
+        since.as_secs_f64()
+    )]
+    Gap {
+        /// Events lost.
+        lost: u64,
+        /// From its first event on.
+        since: Duration,
+    },
 }
 
 /// Why a session can't be played.
@@ -66,6 +85,14 @@ pub enum PlayError {
         name: String,
         /// Why.
         source: std::io::Error,
+    },
+    /// What its services did before isn't in it.
+    #[error(
+        "{name} begins in mid-life: the services' states at that moment aren't known, so nothing can stand in for them; give a recording from the start of its services, or all parts of a series"
+    )]
+    MidLife {
+        /// Its name.
+        name: String,
     },
     /// No service in it, or none of ours.
     #[error("{name} holds no service that can be stood in for{}; the services are {}", held(found), machines::SERVICES.join(", "))]
@@ -105,14 +132,24 @@ impl Show {
         let (mut parts, mut left_out): (Vec<Part>, Vec<String>) = Default::default();
         let (mut first, mut last, mut damage) = (None, Timestamp::ZERO, None);
         let events = session.events().map_err(|source| PlayError::Io { name: name.clone(), source })?;
+        let mut fed = false;
         for event in events {
             let event = match event {
                 Ok(event) => event,
                 Err(problem) => {
-                    damage = Some(problem);
+                    damage.get_or_insert(Damage::File(problem));
                     break;
                 }
             };
+            match event.body {
+                Body::Gap(_) if !fed => return Err(PlayError::MidLife { name }),
+                Body::Gap(lost) => {
+                    let since = event.at.saturating_sub(first.unwrap_or(event.at));
+                    damage.get_or_insert(Damage::Gap { lost, since });
+                }
+                Body::In(_) => fed = true,
+                _ => {}
+            }
             first.get_or_insert(event.at);
             last = last.max(event.at);
             let Body::Start(start) = &event.body else { continue };

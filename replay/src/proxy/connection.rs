@@ -8,11 +8,12 @@ use std::time::Duration;
 use kit::clock::Clock;
 use kit::machine::{ConnId, Timestamp};
 use kit::proxied::{End, ProxyEvent, Side, Stage};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{self as tokio_io, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::net::tcp::WriteHalf;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
+use tokio_rustls::client::TlsStream;
 use tokio_util::sync::CancellationToken;
 
 use super::batch::Batch;
@@ -103,7 +104,7 @@ struct Flow {
 struct Reset;
 
 impl Talk<'_> {
-    async fn connect(&self) -> Result<TcpStream, (Stage, String)> {
+    async fn connect(&self) -> Result<Upstream, (Stage, String)> {
         let Target { host, port, .. } = &self.way.target;
         let authority = self.way.target.authority();
         let limit = self.way.options.connect_timeout;
@@ -119,31 +120,57 @@ impl Talk<'_> {
             }
         };
         let _ = upstream.set_nodelay(true);
-        let address = upstream.peer_addr().map_or(authority, |address| address.to_string());
+        let address = upstream.peer_addr().map_or_else(|_| authority.clone(), |address| address.to_string());
+        let upstream = if self.way.target.tls {
+            Upstream::Tls(Box::new(self.handshake(upstream, &authority).await?))
+        } else {
+            Upstream::Plain(upstream)
+        };
         self.tell(ProxyEvent::Connected { conn: self.conn, upstream: address });
         Ok(upstream)
     }
 
-    async fn forward(&self, client: &mut TcpStream, upstream: &mut TcpStream) {
-        let over = {
-            let (from_client, to_client) = client.split();
-            let (from_upstream, to_upstream) = upstream.split();
-            let both = async {
-                tokio::try_join!(
-                    self.carry(Side::Client, from_client, to_upstream),
-                    self.carry(Side::Upstream, from_upstream, to_client),
-                )
-            };
-            tokio::select! {
-                over = both => Over::Ended(over.map(drop)),
-                () = self.unanswered() => Over::Unanswered,
-                () = self.stopped() => Over::Stopped,
+    async fn handshake(
+        &self,
+        upstream: TcpStream,
+        authority: &str,
+    ) -> Result<TlsStream<TcpStream>, (Stage, String)> {
+        let Options { tls, connect_timeout: limit, .. } = &self.way.options;
+        let Some(tls) = tls else {
+            let message = format!("the upstream {authority} wants TLS, and nobody is trusted");
+            return Err((Stage::Connect, message));
+        };
+        match timeout(*limit, tls.connect(&self.way.target.host, upstream)).await {
+            Ok(Ok(upstream)) => Ok(upstream),
+            Ok(Err(error)) => {
+                let message = format!(
+                    "no TLS with the upstream {authority}: {error}; if the certificate is its own, name it with --ca"
+                );
+                Err((Stage::Connect, message))
+            }
+            Err(_) => {
+                let message =
+                    format!("the upstream {authority} took no TLS connection in {} s", limit.as_secs_f64());
+                Err((Stage::ConnectTimeout, message))
+            }
+        }
+    }
+
+    async fn forward(&self, client: &mut TcpStream, upstream: &mut Upstream) {
+        let over = match upstream {
+            Upstream::Plain(upstream) => {
+                let (from_upstream, to_upstream) = upstream.split();
+                self.both(client, from_upstream, to_upstream).await
+            }
+            Upstream::Tls(upstream) => {
+                let (from_upstream, to_upstream) = tokio_io::split(&mut **upstream);
+                self.both(client, from_upstream, to_upstream).await
             }
         };
         match over {
             Over::Ended(Ok(())) => {}
             Over::Ended(Err(Reset)) => {
-                for socket in [&*client, &*upstream] {
+                for socket in [&*client, upstream.socket()] {
                     // Whoever is left hears what happened; where it can't be told so, it hears an end.
                     let _ = socket.set_zero_linger();
                 }
@@ -155,6 +182,27 @@ impl Talk<'_> {
                 let message = format!("the upstream {authority} has not answered in {seconds} s");
                 self.refuse(client, Stage::AnswerTimeout, message).await;
             }
+        }
+    }
+
+    /// Both directions until both have ended.
+    async fn both(
+        &self,
+        client: &mut TcpStream,
+        from_upstream: impl AsyncRead + Unpin,
+        to_upstream: impl Sink,
+    ) -> Over {
+        let (from_client, to_client) = client.split();
+        let both = async {
+            tokio::try_join!(
+                self.carry(Side::Client, from_client, to_upstream),
+                self.carry(Side::Upstream, from_upstream, to_client),
+            )
+        };
+        tokio::select! {
+            over = both => Over::Ended(over.map(drop)),
+            () = self.unanswered() => Over::Unanswered,
+            () = self.stopped() => Over::Stopped,
         }
     }
 
@@ -212,11 +260,21 @@ impl Talk<'_> {
     }
 
     /// One direction until its end.
-    async fn carry(&self, from: Side, mut reader: ReadHalf<'_>, mut to: WriteHalf<'_>) -> Result<(), Reset> {
+    async fn carry(
+        &self,
+        from: Side,
+        mut reader: impl AsyncRead + Unpin,
+        mut to: impl Sink,
+    ) -> Result<(), Reset> {
         let mut buffer = vec![0; READ_BYTES];
         let mut forward = Vec::new();
         loop {
             let read = match reader.read(&mut buffer).await {
+                // Many a server ends TLS by an end of its socket, without a word.
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
+                read => read,
+            };
+            let read = match read {
                 Ok(0) => {
                     forward.clear();
                     self.end(from, End::Fin, &mut forward);
@@ -235,7 +293,7 @@ impl Talk<'_> {
             let rest = if self.is_transparent(from) {
                 // Forwarded first, so that reading it delays nobody.
                 let at = self.way.clock.now();
-                let written = to.try_write(bytes).unwrap_or(0);
+                let written = to.write_now(bytes);
                 self.push_at(at, from, bytes, None);
                 bytes.get(written..).unwrap_or_default()
             } else {
@@ -245,6 +303,7 @@ impl Talk<'_> {
             };
             if !rest.is_empty() {
                 self.written(from, to.write_all(rest).await)?;
+                self.written(from, to.flush().await)?;
             }
             if from == Side::Upstream && self.way.stop.is_cancelled() {
                 self.quiet.notify_one();
@@ -352,6 +411,40 @@ impl Talk<'_> {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The service, with or without TLS.
+enum Upstream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Upstream {
+    fn socket(&self) -> &TcpStream {
+        match self {
+            Self::Plain(socket) => socket,
+            Self::Tls(stream) => stream.get_ref().0,
+        }
+    }
+}
+
+/// Where one direction goes.
+trait Sink: AsyncWrite + Unpin {
+    /// Writes as much as can be without waiting.
+    fn write_now(&self, bytes: &[u8]) -> usize;
+}
+
+impl Sink for WriteHalf<'_> {
+    fn write_now(&self, bytes: &[u8]) -> usize {
+        self.try_write(bytes).unwrap_or(0)
+    }
+}
+
+impl Sink for tokio_io::WriteHalf<&mut TlsStream<TcpStream>> {
+    /// It must be encrypted first, whoever waits.
+    fn write_now(&self, _: &[u8]) -> usize {
+        0
     }
 }
 

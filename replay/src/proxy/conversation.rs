@@ -30,6 +30,8 @@ pub struct Rules {
     pub prefix: String,
     /// WebSocket extensions may be agreed on: compressed messages are then recorded compressed.
     pub keep_extensions: bool,
+    /// What `Host` says to the upstream; none: what the client said.
+    pub host: Option<String>,
 }
 
 /// Reads one connection.
@@ -329,8 +331,10 @@ impl Conversation {
         let is_connect = request.method == "CONNECT";
         self.pending.push_back(Pending { id, is_head, is_connect, upgrade });
         let is_path = request.target.starts_with('/') && !self.rules.prefix.is_empty();
-        let rewritten =
-            (offers || is_path).then(|| rewrite(head, &self.rules.prefix, offers.then_some(EXTENSIONS)));
+        let rewritten = (offers || is_path || self.rules.host.is_some()).then(|| {
+            let without = offers.then_some(EXTENSIONS);
+            rewrite(head, &self.rules.prefix, without, self.rules.host.as_deref())
+        });
         let Request { method, target, minor, headers } = request;
         let removed = headers.0.iter().map(|[name, _]| name);
         let removed =

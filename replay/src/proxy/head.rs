@@ -123,6 +123,11 @@ impl Headers {
 
 impl Request {
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+        // RFC 9113, section 3.4: how a client begins that doesn't ask first.
+        if bytes.starts_with(b"PRI * HTTP/2.0") {
+            return Err("the client speaks HTTP/2 without asking; let it speak HTTP/1.1, which is recorded"
+                .to_owned());
+        }
         let mut room = [httparse::EMPTY_HEADER; MAX_HEADERS];
         let mut parsed = httparse::Request::new(&mut room);
         match parsed.parse(bytes) {
@@ -207,9 +212,9 @@ fn text(bytes: &[u8]) -> String {
     }
 }
 
-/// The request's head with `prefix` before its path, and without the headers of a name. All other bytes are
-/// as they were.
-pub fn rewrite(head: &[u8], prefix: &str, without: Option<&str>) -> Vec<u8> {
+/// The request's head with `prefix` before its path, without the headers of a name, and with another `Host`, where
+/// it has one. All other bytes are as they were.
+pub fn rewrite(head: &[u8], prefix: &str, without: Option<&str>, host: Option<&str>) -> Vec<u8> {
     let mut out = Vec::with_capacity(head.len().saturating_add(prefix.len()));
     let mut lines = head.split_inclusive(|byte| *byte == b'\n');
     // Blank lines may stand before the request line.
@@ -228,8 +233,13 @@ pub fn rewrite(head: &[u8], prefix: &str, without: Option<&str>) -> Vec<u8> {
     }
     for line in lines {
         let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
-        if !without.is_some_and(|without| name.eq_ignore_ascii_case(without.as_bytes())) {
-            out.extend_from_slice(line);
+        match host.filter(|_| name.eq_ignore_ascii_case(b"host")) {
+            Some(host) => {
+                out.extend_from_slice(name);
+                out.extend_from_slice(format!(": {host}\r\n").as_bytes());
+            }
+            None if without.is_some_and(|without| name.eq_ignore_ascii_case(without.as_bytes())) => {}
+            None => out.extend_from_slice(line),
         }
     }
     out
@@ -259,12 +269,16 @@ mod tests {
     fn a_rewriting_changes_what_it_must_and_nothing_else() {
         let head = b"\r\nGET /a?x=/b HTTP/1.1\r\nhOST:  a \r\nsec-websocket-EXTENSIONS: permessage-deflate\r\nX: y\n\r\n";
         assert_eq!(
-            rewrite(head, "/v1", Some("Sec-WebSocket-Extensions")),
+            rewrite(head, "/v1", Some("Sec-WebSocket-Extensions"), None),
             b"\r\nGET /v1/a?x=/b HTTP/1.1\r\nhOST:  a \r\nX: y\n\r\n"
         );
         for other in [&b"OPTIONS * HTTP/1.1\r\n\r\n"[..], b"GET http://a/b HTTP/1.1\r\n\r\n"] {
-            assert_eq!(rewrite(other, "/v1", None), other);
+            assert_eq!(rewrite(other, "/v1", None, None), other);
         }
+        assert_eq!(
+            rewrite(b"GET / HTTP/1.1\r\nX: y\r\nhOST:  a \r\n\r\n", "", None, Some("b.example")),
+            b"GET / HTTP/1.1\r\nX: y\r\nhOST: b.example\r\n\r\n"
+        );
     }
 
     #[test]

@@ -4,8 +4,8 @@
 //! ([`kit::proxied::ProxyEvent`]). Several upstreams share one recording and one time line.
 //!
 //! - The bytes are the peers' own: nothing is added, no connection is shared or kept, an end of one side is
-//!   passed on as the end it was (in order or a reset). Two exceptions, both in a request's head: the path of
-//!   `--to` is put before the target, and an offer of WebSocket extensions isn't passed on unless
+//!   passed on as the end it was (in order or a reset). Three exceptions, all in a request's head: the path of
+//!   `--to` is put before the target, `Host` names an upstream behind TLS, and an offer of WebSocket extensions isn't passed on unless
 //!   [`Options::keep_extensions`] says so, because a recording of compressed messages can be read by nobody who hasn't
 //!   all of it.
 //! - What can't be read is forwarded all the same, and recorded as a violation and raw bytes.
@@ -22,6 +22,7 @@ mod head;
 pub(crate) mod line;
 pub mod mask;
 mod target;
+pub mod tls;
 mod ws;
 
 use std::net::SocketAddr;
@@ -44,6 +45,7 @@ use connection::Way;
 use conversation::Rules;
 use mask::Masks;
 pub use target::{Target, TargetError};
+use tls::Tls;
 pub use ws::MAX_PIECE_BYTES;
 
 /// Pause after the system refused to accept (no file descriptors left).
@@ -63,6 +65,8 @@ pub struct Options {
     /// How long an upstream may take to begin an answer while nothing comes from either side; then the client
     /// is answered 504.
     pub answer_timeout: Duration,
+    /// Who an upstream behind TLS must be; none is spoken with without.
+    pub tls: Option<Tls>,
     /// After a stop, how long an exchange under way may take to end.
     pub shutdown: Duration,
 }
@@ -75,6 +79,7 @@ impl Default for Options {
             max_connections: 1024,
             connect_timeout: Duration::from_secs(10),
             answer_timeout: Duration::from_secs(60),
+            tls: None,
             shutdown: Duration::from_secs(5),
         }
     }
@@ -116,6 +121,7 @@ pub async fn serve(
                 masks: options.masks.clone(),
                 prefix: target.prefix.clone(),
                 keep_extensions: options.keep_extensions,
+                host: target.host_header(),
             };
             let (batch, stop, options) = (batch.clone(), stop.clone(), options.clone());
             let way = Arc::new(Way { target, rules, options, batch, listener: number, clock, stop });

@@ -14,22 +14,18 @@ pub struct Target {
     pub prefix: String,
     /// `tcp://`: bytes are recorded as they come, of whatever protocol they are.
     pub raw: bool,
+    /// `https://`, `wss://`: the upstream is spoken with over TLS.
+    pub tls: bool,
 }
 
 /// Why `--to` can't be used.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {
     /// No URL of a kind that is known.
-    #[error("--to {found} is no URL to forward to; give http://HOST:PORT, ws://HOST:PORT or tcp://HOST:PORT")]
-    Scheme {
-        /// What was given.
-        found: String,
-    },
-    /// TLS.
     #[error(
-        "--to {found} is encrypted, and depot records only what isn't; put a proxy that ends TLS in between, and give its http:// URL"
+        "--to {found} is no URL to forward to; give http://HOST:PORT, https://HOST, ws://HOST:PORT, wss://HOST or tcp://HOST:PORT"
     )]
-    Tls {
+    Scheme {
         /// What was given.
         found: String,
     },
@@ -55,10 +51,10 @@ impl FromStr for Target {
     fn from_str(url: &str) -> Result<Self, TargetError> {
         let found = || url.to_owned();
         let (scheme, rest) = url.split_once("://").ok_or_else(|| TargetError::Scheme { found: found() })?;
-        let (raw, default_port) = match scheme.to_ascii_lowercase().as_str() {
-            "http" | "ws" => (false, Some(80)),
-            "tcp" => (true, None),
-            "https" | "wss" => return Err(TargetError::Tls { found: found() }),
+        let (raw, tls, default_port) = match scheme.to_ascii_lowercase().as_str() {
+            "http" | "ws" => (false, false, Some(80)),
+            "https" | "wss" => (false, true, Some(443)),
+            "tcp" => (true, false, None),
             _ => return Err(TargetError::Scheme { found: found() }),
         };
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
@@ -79,7 +75,7 @@ impl FromStr for Target {
             None => None,
         };
         match port.filter(|port| *port != 0 && !host.is_empty() && !host.contains(odd)) {
-            Some(port) => Ok(Self { host: host.to_owned(), port, prefix: prefix.to_owned(), raw }),
+            Some(port) => Ok(Self { host: host.to_owned(), port, prefix: prefix.to_owned(), raw, tls }),
             None => Err(no_host()),
         }
     }
@@ -94,9 +90,21 @@ impl Target {
     }
 }
 
+impl Target {
+    /// What an upstream behind TLS calls itself, for `Host`: one that serves several names knows none but its own.
+    pub(super) fn host_header(&self) -> Option<String> {
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        self.tls.then(|| if self.port == 443 { host } else { self.authority() })
+    }
+}
+
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = if self.raw { "tcp" } else { "http" };
+        let scheme = match (self.raw, self.tls) {
+            (true, _) => "tcp",
+            (_, true) => "https",
+            _ => "http",
+        };
         write!(f, "{scheme}://{}{}", self.authority(), self.prefix)
     }
 }
@@ -112,6 +120,8 @@ mod tests {
             ("ws://10.0.0.1:4870/", "http://10.0.0.1:4870"),
             ("HTTP://[::1]:8080/api/v1/", "http://[::1]:8080/api/v1"),
             ("tcp://base:2101", "tcp://base:2101"),
+            ("https://api.example/v1", "https://api.example:443/v1"),
+            ("WSS://[::1]:8443", "https://[::1]:8443"),
         ] {
             assert_eq!(url.parse::<Target>().map(|target| target.to_string()), Ok(shown.to_owned()));
         }
@@ -120,8 +130,6 @@ mod tests {
     #[test]
     fn urls_that_are_not() {
         let error = |url: &str| url.parse::<Target>().unwrap_err();
-        assert!(matches!(error("https://a"), TargetError::Tls { .. }));
-        assert!(matches!(error("wss://a"), TargetError::Tls { .. }));
         for url in ["", "a:80", "ftp://a"] {
             assert!(matches!(error(url), TargetError::Scheme { .. }), "{url}");
         }

@@ -1,6 +1,7 @@
 //! From verified records to events in their order.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::Read;
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use kit::machine::Timestamp;
 use kit::tap::Body;
 
 use super::chunks::{Chunks, Record, Stop};
+use super::series::Part;
 use super::{Damage, Entries, Problem, Recorded};
 use crate::format::{self, FIRST_SEQ, Kind, REORDER_EVENTS};
 use crate::records;
@@ -19,6 +21,16 @@ pub struct Events {
     order: Order,
     yielded: u64,
     ended: bool,
+    /// The file in hand, if there are several.
+    part: Option<String>,
+    /// Those that follow.
+    more: Arc<[Part]>,
+    next_part: usize,
+    /// Of files read before.
+    read_before: u64,
+    /// Events before this are in a part before, and its first own one continues it.
+    first_event: u64,
+    last_seq: u64,
 }
 
 impl Events {
@@ -29,13 +41,24 @@ impl Events {
             order: Order { expected: FIRST_SEQ, waiting: BTreeMap::new() },
             yielded: 0,
             ended: false,
+            part: None,
+            more: Arc::default(),
+            next_part: 0,
+            read_before: 0,
+            first_event: 0,
+            last_seq: 0,
         }
+    }
+
+    /// With other files behind this one.
+    pub(super) fn followed_by(self, name: Option<String>, more: Arc<[Part]>) -> Self {
+        Self { part: name, more, ..self }
     }
 
     /// How far the file has been read.
     #[must_use]
     pub fn read_bytes(&self) -> u64 {
-        self.chunks.read_bytes()
+        self.read_before.saturating_add(self.chunks.read_bytes())
     }
 
     pub(super) fn metadata(&mut self) -> Result<Option<Entries>, Problem> {
@@ -44,10 +67,54 @@ impl Events {
 
     fn problem(&self, stop: Stop) -> Problem {
         let (events, offset) = (self.yielded, self.chunks.offset(&stop));
-        match stop {
+        let problem = match stop {
             Stop::Cut => Problem::Truncated { events, offset },
             Stop::Damaged(damage) => Problem::Damaged { events, offset, damage },
+        };
+        match &self.part {
+            Some(part) => Problem::InPart { part: part.clone(), problem: Box::new(problem) },
+            None => problem,
         }
+    }
+
+    /// Goes on with the next file; false if there is none.
+    fn turn(&mut self) -> Result<bool, Problem> {
+        let Some(part) = self.more.get(self.next_part).cloned() else { return Ok(false) };
+        if let Some(part) = part.missing {
+            return Err(Problem::NoPart { events: self.yielded, part });
+        }
+        self.read_before = self.read_bytes();
+        self.part = Some(part.path.display().to_string());
+        let file = File::open(&part.path).map_err(|error| self.problem(Stop::Damaged(error.into())))?;
+        self.chunks = Chunks::new(Box::new(file));
+        self.decoder = Decoder::default();
+        self.order = Order { expected: FIRST_SEQ, waiting: BTreeMap::new() };
+        self.first_event = part.first_event;
+        self.next_part = self.next_part.saturating_add(1);
+        Ok(true)
+    }
+
+    /// Whether an event is a part's own, and continues what was read before.
+    fn is_own(&mut self, event: &Recorded) -> Result<bool, Problem> {
+        if event.seq < self.first_event {
+            return Ok(false);
+        }
+        let expected = self.last_seq.saturating_add(1);
+        // Within a file the order has seen to that.
+        let continues = event.seq == expected || self.next_part == 0 || matches!(event.body, Body::Gap(_));
+        if !continues || event.seq < expected {
+            let (offset, found) = (self.chunks.offset(&Stop::Cut), event.seq);
+            let damage = if found < expected {
+                Damage::Repeated { expected, found }
+            } else {
+                Damage::Missing { expected, found }
+            };
+            let problem = Problem::Damaged { events: self.yielded, offset, damage };
+            let part = self.part.clone().unwrap_or_default();
+            return Err(Problem::InPart { part, problem: Box::new(problem) });
+        }
+        self.last_seq = event.seq;
+        Ok(true)
     }
 
     /// The next event whose turn it is, as long as the file is good.
@@ -78,23 +145,32 @@ impl Iterator for Events {
     type Item = Result<Recorded, Problem>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.ended {
-            return None;
+        while !self.ended {
+            let next = match self.advance() {
+                Ok(Some(event)) => self.is_own(&event).map(|own| own.then_some(event)),
+                Ok(None) => match self.turn() {
+                    Ok(true) => Ok(None),
+                    Ok(false) => {
+                        self.ended = true;
+                        return None;
+                    }
+                    Err(problem) => Err(problem),
+                },
+                Err(stop) => Err(self.problem(stop)),
+            };
+            match next {
+                Ok(Some(event)) => {
+                    self.yielded = self.yielded.saturating_add(1);
+                    return Some(Ok(event));
+                }
+                Ok(None) => {}
+                Err(problem) => {
+                    self.ended = true;
+                    return Some(Err(problem));
+                }
+            }
         }
-        match self.advance() {
-            Ok(Some(event)) => {
-                self.yielded = self.yielded.saturating_add(1);
-                Some(Ok(event))
-            }
-            Ok(None) => {
-                self.ended = true;
-                None
-            }
-            Err(stop) => {
-                self.ended = true;
-                Some(Err(self.problem(stop)))
-            }
-        }
+        None
     }
 }
 

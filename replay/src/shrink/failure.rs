@@ -3,6 +3,7 @@
 use kit::machine::{Output, Timestamp};
 use serde_json::Value;
 
+use super::splice::splice;
 use super::trial::{Case, Lead, Trial, run};
 use crate::diff;
 use crate::finding::DifferenceKind;
@@ -14,7 +15,7 @@ use crate::report::Difference;
 #[derive(Debug)]
 pub enum Failure {
     /// An output has another value at a place in its JSON.
-    Value { like: Output, place: Place },
+    Value { like: Output, place: Place, recorded: String },
     /// An output differs elsewhere.
     Output { expected: Output, found: Output },
     /// An output that wasn't recorded.
@@ -34,14 +35,17 @@ pub enum Failure {
 /// A place in JSON where two values differ; none: there is nothing there.
 #[derive(Debug)]
 pub struct Place {
-    path: Vec<Key>,
+    pub path: Vec<Key>,
     expected: Option<Value>,
     found: Option<Value>,
 }
 
+/// A step down in JSON.
 #[derive(Clone, Debug)]
-enum Key {
+pub enum Key {
+    /// Of an object's member.
     Name(String),
+    /// Of a list's element.
     Index(usize),
 }
 
@@ -110,7 +114,10 @@ fn failure(recorded: &[Output], made: &[Output], first: &Difference) -> Failure 
             let place =
                 json(expected).zip(json(found)).and_then(|(expected, found)| place(&expected, &found, path));
             match place {
-                Some(place) => Failure::Value { like: found.clone(), place },
+                Some(place) => {
+                    let recorded = text(expected).unwrap_or_default().to_owned();
+                    Failure::Value { like: found.clone(), place, recorded }
+                }
                 None => Failure::Output { expected: expected.clone(), found: found.clone() },
             }
         }
@@ -133,7 +140,7 @@ impl Failure {
         };
         trial.panic.is_none()
             && match self {
-                Self::Value { like, place } => made.iter().any(|output| place.is_in_output(like, output)),
+                Self::Value { like, place, .. } => made.iter().any(|output| place.is_in_output(like, output)),
                 Self::Output { found, .. } | Self::Extra { found } => made.contains(found),
                 Self::List { found, .. } => made == found,
                 Self::WakeUp { due } => trial.due == *due,
@@ -154,13 +161,12 @@ impl Failure {
         }
         let Some(made) = trial.fed.last_mut().map(|fed| &mut fed.outputs) else { return };
         match self {
-            Self::Value { like, place } => {
+            Self::Value { like, place, recorded } => {
                 let wrong = made.iter_mut().find(|output| place.is_in_output(like, output));
                 if let Some(wrong) = wrong
-                    && let Some(mut value) = text(wrong).and_then(|text| serde_json::from_str(text).ok())
+                    && let Some(right) = text(wrong).and_then(|text| splice(text, &place.path, recorded))
                 {
-                    place.right(&mut value);
-                    set_text(wrong, value.to_string());
+                    set_text(wrong, right);
                 }
             }
             Self::Output { expected, found } => {
@@ -250,7 +256,7 @@ impl Key {
 }
 
 /// Of the places where two values differ the one that is told as `path`, or the first.
-fn place(expected: &Value, found: &Value, path: &str) -> Option<Place> {
+pub fn place(expected: &Value, found: &Value, path: &str) -> Option<Place> {
     let mut places = Vec::new();
     walk(Some(expected), Some(found), &mut Vec::new(), &mut places);
     let told = places.iter().position(|place| shown(&place.path) == path).unwrap_or(0);

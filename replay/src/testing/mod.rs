@@ -125,7 +125,7 @@ fn check(suite: Suite, name: &str, selected: &Selected) -> Result<(), Failed> {
     suite::run(std::slice::from_ref(selected), suite.factory, &order, &mut |done| result = Some(done.result));
     let report =
         result.ok_or("the session wasn't replayed")?.map_err(|error: FailError| error.to_string())?;
-    let session = Session::open(&selected.path)?;
+    let session = selected.open()?;
     match report.outcome() {
         Outcome::Same | Outcome::Lossy => {
             (suite.holds)(&name.replace('/', "-"), &meaning(&session, &report)?);
@@ -137,7 +137,7 @@ fn check(suite: Suite, name: &str, selected: &Selected) -> Result<(), Failed> {
 
 /// The report, the seeds, and a smaller session.
 fn told(suite: Suite, name: &str, session: &Session, report: &Report) -> String {
-    let shrunk = match shrink::shrink(session, suite.factory, SHRINK_BUDGET) {
+    let shrunk = match shrink::shrink(session, suite.factory, shrink::Budget::Time(SHRINK_BUDGET)) {
         Ok(shrunk) => match keep(suite, name, &shrunk.bytes) {
             Ok(path) => format!("{shrunk}: {}", path.display()),
             Err(error) => format!("the shrunk session can't be kept: {error}"),

@@ -28,6 +28,7 @@ pub fn cat(
     form: Form,
     out: &mut impl Write,
 ) -> Result<Option<Problem>, ToolError> {
+    let mut any = selection.is_all();
     let mut problem = None;
     let mut first = None;
     for mut event in tools::good(series.events()?, &mut problem) {
@@ -49,6 +50,10 @@ pub fn cat(
                 written.map_err(|source| ToolError::Write { path: "standard output".into(), source })?;
             }
         }
+        any = true;
+    }
+    if !any && problem.is_none() {
+        return Err(ToolError::Nothing { name: series.name() });
     }
     Ok(problem)
 }

@@ -20,6 +20,9 @@ use crate::report::utc;
 use crate::session::{Problem, Recorded};
 use crate::writer::About;
 
+mod proxied;
+use proxied::Proxied;
+
 /// Entries in one HAR file; a session with more is written up to there, and told to be cut.
 pub const MAX_ENTRIES: usize = 1_000_000;
 /// The service of a HAR that doesn't say.
@@ -96,6 +99,7 @@ pub fn export(series: &Series, mut out: OutFile) -> Result<Exported, ToolError> 
     for event in super::good(series.events()?, &mut problem) {
         work.take(event);
     }
+    work.end_proxied();
     let frames =
         work.entries.iter().filter_map(|entry| entry.frames.as_ref()).map(|frames| frames.len() as u64).sum();
     let exported = Exported { entries: work.entries.len() as u64, frames, left_out: work.left_out, problem };
@@ -120,6 +124,7 @@ struct Work {
     requests: BTreeMap<(String, u64), usize>,
     /// Service and connection to entry and the paths it hears.
     conns: BTreeMap<(String, ConnId), (usize, String)>,
+    proxies: Proxied,
 }
 
 impl Work {
@@ -174,6 +179,7 @@ impl Work {
                     entry.end(at);
                 }
             }
+            Body::Proxy(event) => self.proxied(at, service, event),
             _ => {}
         }
     }

@@ -1,28 +1,18 @@
-//! Several files that are one recording: the parts that `--rotate-…` makes.
-//!
-//! Each part after the first begins with the starts of its services and a gap in place of all that stands in
-//! the parts before it, so that it can be read by itself. Read together, that beginning is skipped: the
-//! metadata's `first_event` says where a part's own events begin.
+//! What a tool reads: a session in one file, or in the parts that `--rotate-…` makes.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use super::rewrite::{Rewriter, Written, derived};
 use super::{OutFile, ToolError};
-use crate::session::{Damage, Events, Problem, Recorded, Session};
+use crate::session::series::{self, number};
+pub use crate::session::series::{NOTE_FIRST_EVENT, NOTE_PART, NOTE_SERIES};
+use crate::session::{Events, Problem, Session};
 use crate::writer::About;
-
-/// The note that names the recording a part belongs to; the same in all of them.
-pub const NOTE_SERIES: &str = "series";
-/// The note with a part's place in its series, from 1.
-pub const NOTE_PART: &str = "part";
-/// The note with the number of a part's first own event.
-pub const NOTE_FIRST_EVENT: &str = "first_event";
 
 /// One recording in one or more files.
 #[derive(Debug)]
 pub struct Series {
-    parts: Vec<Session>,
+    session: Session,
     paths: Vec<PathBuf>,
 }
 
@@ -42,30 +32,26 @@ impl Series {
                 check(before, after)?;
             }
         }
-        let (parts, paths) = parts.into_iter().unzip();
-        Ok(Self { parts, paths })
+        let paths: Vec<PathBuf> = parts.into_iter().map(|(_, path)| path).collect();
+        Ok(Self { session: Session::open_parts(&paths)?, paths })
     }
 
     /// What the first part says of itself.
     #[must_use]
     pub fn about(&self) -> About {
-        self.parts.first().map(|part| part.about().clone()).unwrap_or_default()
+        self.session.about().clone()
     }
 
     /// Of the first part.
     #[must_use]
     pub fn format_version(&self) -> u32 {
-        self.parts.first().map_or(0, Session::format_version)
+        self.session.format_version()
     }
 
     /// For people.
     #[must_use]
     pub fn name(&self) -> String {
-        let first = self.parts.first().map(Session::name).unwrap_or_default();
-        match self.parts.len() {
-            0 | 1 => first,
-            n => format!("{first} and {} more", n - 1),
-        }
+        self.session.name()
     }
 
     /// The files.
@@ -78,10 +64,8 @@ impl Series {
     ///
     /// # Errors
     /// A file can't be opened any more.
-    pub fn events(&self) -> Result<Joined<'_>, ToolError> {
-        let mut joined = Joined { parts: self.parts.iter(), current: None, yielded: 0, ended: false };
-        joined.open_next().map_err(|source| ToolError::Read { name: self.name(), source })?;
-        Ok(joined)
+    pub fn events(&self) -> Result<Events, ToolError> {
+        self.session.events().map_err(|source| ToolError::Read { name: self.name(), source })
     }
 
     /// Writes it as one file.
@@ -106,7 +90,10 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, ToolError> {
     let mut files = Vec::new();
     for path in paths {
         if !path.is_dir() {
-            files.push(path.clone());
+            match series::named_after(path) {
+                parts if !path.exists() && !parts.is_empty() => files.extend(parts),
+                _ => files.push(path.clone()),
+            }
             continue;
         }
         let failed = |source| ToolError::Read { name: path.display().to_string(), source };
@@ -128,10 +115,6 @@ fn is_recording(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "mcap") && path.is_file()
 }
 
-fn number(about: &About, note: &str) -> Option<u64> {
-    about.notes.get(note)?.parse().ok()
-}
-
 fn part(about: &About) -> u64 {
     number(about, NOTE_PART).unwrap_or(1)
 }
@@ -146,55 +129,4 @@ fn check(before: &Session, after: &Session) -> Result<(), ToolError> {
         return Ok(());
     };
     Err(ToolError::NotASeries { name: after.name(), before: before.name(), why })
-}
-
-/// The events of all parts in order. A problem in one ends them, but in the last.
-pub struct Joined<'a> {
-    parts: std::slice::Iter<'a, Session>,
-    /// Events of the part in hand, and the number of its first own one.
-    current: Option<(Events, u64)>,
-    yielded: u64,
-    ended: bool,
-}
-
-impl Joined<'_> {
-    fn open_next(&mut self) -> io::Result<bool> {
-        let Some(part) = self.parts.next() else { return Ok(false) };
-        let events = part.events()?;
-        // What stands before a first part that isn't the recording's first is all there is to know.
-        let skipped = if self.yielded == 0 { None } else { number(part.about(), NOTE_FIRST_EVENT) };
-        self.current = Some((events, skipped.unwrap_or(0)));
-        Ok(true)
-    }
-}
-
-impl Iterator for Joined<'_> {
-    type Item = Result<Recorded, Problem>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        while !self.ended {
-            let (events, first) = self.current.as_mut()?;
-            match events.next() {
-                Some(Ok(event)) if event.seq < *first => {}
-                Some(Ok(event)) => {
-                    self.yielded = self.yielded.saturating_add(1);
-                    return Some(Ok(event));
-                }
-                Some(Err(problem)) => {
-                    self.ended = true;
-                    return Some(Err(problem));
-                }
-                None => match self.open_next() {
-                    Ok(true) => {}
-                    Ok(false) => self.ended = true,
-                    Err(error) => {
-                        self.ended = true;
-                        let (events, damage) = (self.yielded, Damage::Read(error));
-                        return Some(Err(Problem::Damaged { events, offset: 0, damage }));
-                    }
-                },
-            }
-        }
-        None
-    }
 }

@@ -106,7 +106,7 @@ impl<'r> Checker<'r> {
         if active.is_empty() {
             return None;
         }
-        let mut value: Value = serde_json::from_str(text).ok()?;
+        let mut value = read(&active, text)?;
         mask(&active, &mut value, &|_| None, &mut Vec::new());
         Some(value.to_string())
     }
@@ -122,9 +122,10 @@ impl<'r> Checker<'r> {
         found: &str,
     ) -> Vec<(Kind, String, String)> {
         let active = self.active(service, message);
-        let json = |text| serde_json::from_str::<Value>(text).ok();
         let mut pairs = Vec::new();
-        if let (false, Some(expected), Some(found)) = (active.is_empty(), json(expected), json(found)) {
+        if let (false, Some(expected), Some(found)) =
+            (active.is_empty(), read(&active, expected), read(&active, found))
+        {
             pair(&active, &expected, &found, &mut Vec::new(), &mut pairs);
         }
         pairs
@@ -144,7 +145,7 @@ impl<'r> Checker<'r> {
         if active.is_empty() {
             return None;
         }
-        let mut value: Value = serde_json::from_str(text).ok()?;
+        let mut value = read(&active, text)?;
         mask(&active, &mut value, known, &mut Vec::new());
         Some(value.to_string())
     }
@@ -153,8 +154,14 @@ impl<'r> Checker<'r> {
     pub fn texts(&mut self, moment: Moment, expected: &str, found: &str) -> Option<Breach> {
         if self.applies(moment.service, moment.message) {
             let json = |text| serde_json::from_str::<Value>(text).ok();
-            if let (Some(expected), Some(found)) = (json(expected), json(found)) {
-                return self.values(moment, &expected, &found);
+            match (json(expected), json(found)) {
+                (Some(expected), Some(found)) => return self.values(moment, &expected, &found),
+                (None, None) if has_uuids(&self.active(moment.service, moment.message)) => {
+                    if let Some(breach) = self.sentence(expected, found, &[]) {
+                        return breach;
+                    }
+                }
+                _ => {}
             }
         }
         diff::texts(expected, found).map(Breach::Different)
@@ -226,8 +233,22 @@ impl<'r> Checker<'r> {
                 }
                 None
             }
+            (Value::String(text), Value::String(other)) if has_uuids(active) => self
+                .sentence(text, other, at)
+                .unwrap_or_else(|| (text != other).then(|| different(at, Some(expected), Some(found)))),
             _ => (expected != found).then(|| different(at, Some(expected), Some(found))),
         }
+    }
+
+    /// Texts that are the same but for the UUIDs in them: those are ids like any others. None if they aren't.
+    fn sentence(&mut self, expected: &str, found: &str, at: &[Key]) -> Option<Option<Breach>> {
+        let (rest, recorded) = shape::with_uuids(expected)?;
+        let (_, uuids) = shape::with_uuids(found).filter(|(other, _)| *other == rest)?;
+        let wrong = recorded
+            .iter()
+            .zip(&uuids)
+            .find_map(|(recorded, found)| self.one_to_one(Kind::Uuid.name(), recorded, found));
+        Some(wrong.map(|wanted| inconsistent(at, format!("{rest} with {wanted}"), &Value::from(found))))
     }
 
     /// What the value should have been, if it is something else.
@@ -303,6 +324,16 @@ impl<'r> Checker<'r> {
     }
 }
 
+/// A message as JSON; one that isn't is a sentence that may have ids in it.
+fn read(active: &[(usize, &Rule)], text: &str) -> Option<Value> {
+    serde_json::from_str(text).ok().or_else(|| has_uuids(active).then(|| Value::from(text)))
+}
+
+/// Whether UUIDs inside sentences are ids, too.
+fn has_uuids(active: &[(usize, &Rule)]) -> bool {
+    active.iter().any(|(_, rule)| rule.kind == Kind::Uuid)
+}
+
 fn about(rule: &Rule, service: &str, message: &str) -> bool {
     rule.service.as_ref().is_none_or(|wanted| wanted == service)
         && rule.message.as_ref().is_none_or(|wanted| like(wanted, message))
@@ -342,6 +373,14 @@ fn pair(
             expected.iter().zip(found).enumerate().for_each(|(n, (expected, found))| {
                 below(Key::Index(n), expected, found);
             });
+        }
+        (Value::String(expected), Value::String(found)) if has_uuids(active) => {
+            let same = shape::with_uuids(expected).zip(shape::with_uuids(found));
+            if let Some(((rest, recorded), (other, found))) = same
+                && rest == other
+            {
+                pairs.extend(recorded.into_iter().zip(found).map(|(one, other)| (Kind::Uuid, one, other)));
+            }
         }
         _ => {}
     }
@@ -383,6 +422,14 @@ fn mask(
                 at.push(Key::Index(n));
                 mask(active, value, known, at);
                 at.pop();
+            }
+        }
+        Value::String(text) if has_uuids(active) => {
+            if let Some((rest, uuids)) = shape::with_uuids(text) {
+                let name = |uuid: &String| known(uuid).unwrap_or_else(|| shape::PLACE.to_owned());
+                let mut pieces = rest.split(shape::PLACE);
+                let first = pieces.next().unwrap_or_default().to_owned();
+                *text = uuids.iter().zip(pieces).fold(first, |text, (uuid, rest)| text + &name(uuid) + rest);
             }
         }
         _ => {}

@@ -56,12 +56,45 @@ pub fn described(kind: Kind) -> &'static str {
 /// RFC 9562 section 4: 8-4-4-4-12 hexadecimal digits.
 fn is_uuid(text: &str) -> bool {
     let hyphens = [8, 13, 18, 23];
-    text.len() == 36
+    text.len() == UUID_CHARS
         && text
             .bytes()
             .enumerate()
             .all(|(n, byte)| if hyphens.contains(&n) { byte == b'-' } else { byte.is_ascii_hexdigit() })
 }
+
+/// A sentence with its UUIDs taken out, and those; none if there are none, or it is nothing but one.
+pub fn with_uuids(text: &str) -> Option<(String, Vec<String>)> {
+    if text.len() <= UUID_CHARS {
+        return None;
+    }
+    let (mut rest, mut uuids, mut last) = (String::new(), Vec::new(), None::<char>);
+    let mut chars = text.char_indices();
+    while let Some((at, c)) = chars.next() {
+        let end = at.saturating_add(UUID_CHARS);
+        let follows = text.get(end..).and_then(|after| after.chars().next());
+        // A longer word of the same letters is something else.
+        let is_apart = |c: Option<char>| !c.is_some_and(|c| c.is_ascii_alphanumeric() || c == '-');
+        match text.get(at..end).filter(|part| is_uuid(part) && is_apart(last) && is_apart(follows)) {
+            Some(uuid) => {
+                uuids.push(uuid.to_owned());
+                rest.push_str(PLACE);
+                last = Some('>');
+                let _ = chars.nth(UUID_CHARS.saturating_sub(2));
+            }
+            None => {
+                rest.push(c);
+                last = Some(c);
+            }
+        }
+    }
+    (!uuids.is_empty()).then_some((rest, uuids))
+}
+
+/// Where a UUID stood.
+pub const PLACE: &str = "<uuid>";
+/// Of a hyphenated UUID.
+const UUID_CHARS: usize = 36;
 
 /// `host:port`, perhaps as a part of a URL.
 fn is_address(text: &str) -> bool {
@@ -76,6 +109,18 @@ fn is_address(text: &str) -> bool {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_sentence_has_its_uuids_taken_out() {
+        let id = "67e55044-10b1-426f-9247-bb680e5fe0c8";
+        let told = |text: String| with_uuids(&text).map(|(rest, uuids)| (rest, uuids.len()));
+        assert_eq!(told(format!("Täsk {id} not found")), Some(("Täsk <uuid> not found".to_owned(), 1)));
+        assert_eq!(told(format!("/a/{id}/b/{id}?c")), Some(("/a/<uuid>/b/<uuid>?c".to_owned(), 2)));
+        assert_eq!(told(format!("{id},{id}")), Some(("<uuid>,<uuid>".to_owned(), 2)));
+        for none in [id.to_owned(), format!("{id}0"), format!("x{id}"), format!("{id}-{id}"), String::new()] {
+            assert_eq!(told(none.clone()), None, "{none}");
+        }
+    }
 
     #[test]
     fn a_value_has_its_shape_or_not() {

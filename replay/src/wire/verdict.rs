@@ -69,6 +69,7 @@ pub fn report(
     let skipped = played.skipped.first().and_then(|service| script.services.get(*service));
     let unfed = skipped.map(|service| Lossy::NoFeed { service: service.to_string() });
     Report {
+        selected: true,
         session: session.name(),
         recorded_by: session.about().version.clone(),
         versions: script.versions.iter().cloned().collect(),

@@ -9,6 +9,7 @@ use kit::tap::{Body, Tap};
 use replay::player::{Options, replay};
 use replay::recorder::{Control, ControlError, Plan, Recorder, RingLimits, Rotate};
 use replay::report::{Lossy, Outcome};
+use replay::select;
 use replay::session::Session;
 use replay::tools::series::Series;
 use replay::tools::{OutFile, ToolError, info};
@@ -65,7 +66,7 @@ fn parts_are_one_recording_together_and_sessions_alone() {
     // Alone: the first has no end; each other begins in mid-life.
     assert!(matches!(lossy(&parts[0]), (Outcome::Lossy, Some(Lossy::NoEnd { .. }))));
     for part in &parts[1..] {
-        assert!(matches!(lossy(part), (Outcome::Lossy, Some(Lossy::Gap { .. }))));
+        assert!(matches!(lossy(part), (Outcome::Lossy, Some(Lossy::MidLife { .. }))));
         let told = info::info(&Series::open(std::slice::from_ref(part)).unwrap()).unwrap();
         assert!(told.replay.starts_with("not at core level: it begins in mid-life"), "{told}");
         assert!(told.notes.contains_key("continues"), "{told}");
@@ -84,6 +85,60 @@ fn parts_are_one_recording_together_and_sessions_alone() {
     // One of them missing.
     let some = [parts[0].clone(), parts[2].clone()];
     assert!(matches!(Series::open(&some), Err(ToolError::NotASeries { .. })));
+}
+
+#[test]
+fn parts_replay_as_one_session_as_far_as_they_are_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, inside) = (folder.path().join("base.mcap"), folder.path().join("inside"));
+    let rotate = Rotate { bytes: Some(60_000), ..Rotate::default() };
+    let plan = Plan { file: Some(file.clone()), rotate, ..Plan::default() };
+    let (recorder, control, tap) = start(&plan);
+    let mut shell = Shell::start(&tap, "toy", toy::epoch());
+    shell.live(2);
+    noise(&mut shell, &control, 20);
+    shell.end();
+    drop(tap);
+    recorder.finish().unwrap();
+    let parts = mcaps(folder.path());
+    fs::create_dir(&inside).unwrap();
+    // A session beside it, and a copy of a part, are nothing of it.
+    fs::write(folder.path().join("other.mcap"), toy::recorded(1)).unwrap();
+    let replayed = |paths: &[PathBuf]| -> Vec<(Outcome, String)> {
+        let each = select::sessions(paths).unwrap();
+        each.iter()
+            .map(|selected| {
+                let session = selected.open().unwrap();
+                let report = replay(&session, &*factory(Fault::None), Options::default()).unwrap();
+                assert_eq!(report.differences, 0, "{report}");
+                (report.outcome(), report.lossy.map(|lossy| lossy.to_string()).unwrap_or_default())
+            })
+            .collect()
+    };
+    let whole = (Outcome::Same, String::new());
+    assert_eq!(replayed(&[folder.path().to_owned()]), [whole.clone(), whole.clone()]);
+    assert_eq!(replayed(&[folder.path().join("base.*.mcap")]), vec![whole.clone()]);
+    // A shell's expansion, in whatever order, and the name that was given to `--record`.
+    assert_eq!(replayed(&parts.iter().rev().cloned().collect::<Vec<_>>()), vec![whole.clone()]);
+    assert_eq!(replayed(std::slice::from_ref(&file)), [whole]);
+    // One that is missing is named, and what follows isn't made up.
+    let away = inside.join("third");
+    fs::rename(&parts[2], &away).unwrap();
+    let [(outcome, why)] = &replayed(std::slice::from_ref(&file))[..] else { panic!() };
+    assert_eq!(*outcome, Outcome::Lossy);
+    assert!(why.contains("base.0003.mcap is missing, after"), "{why}");
+    fs::rename(&away, &parts[2]).unwrap();
+    // A damage is told with its file.
+    let bytes = fs::read(&parts[1]).unwrap();
+    fs::write(&parts[1], &bytes[..bytes.len() / 2]).unwrap();
+    let [(_, why)] = &replayed(std::slice::from_ref(&file))[..] else { panic!() };
+    assert!(why.contains("base.0002.mcap: the recording is cut off at byte"), "{why}");
+    fs::write(&parts[1], &bytes).unwrap();
+    // Without its beginning it begins in mid-life, alone or with others.
+    for some in [&parts[1..2], &parts[1..]] {
+        let [(outcome, why)] = &replayed(some)[..] else { panic!() };
+        assert!(*outcome == Outcome::Lossy && why.contains("begins in mid-life"), "{why}");
+    }
 }
 
 #[test]
@@ -121,7 +176,7 @@ fn a_young_ring_replays_whole_and_an_old_one_says_that_it_cannot() {
     noise(&mut shell, &control, 40);
     let old = control.dump("a test").unwrap();
     assert_ne!(old.file, young.file);
-    assert!(matches!(lossy(&old.file), (Outcome::Lossy, Some(Lossy::Gap { .. }))));
+    assert!(matches!(lossy(&old.file), (Outcome::Lossy, Some(Lossy::MidLife { .. }))));
     let session = Session::open(&old.file).unwrap();
     let events: Vec<_> = session.events().unwrap().map(Result::unwrap).collect();
     assert!(matches!(events[0].body, Body::Start(_)) && matches!(events[1].body, Body::Gap(_)));
@@ -182,7 +237,7 @@ fn an_operator_starts_and_stops() {
     control.state().unwrap();
     let (stopped, summary) = control.stop().unwrap();
     assert_eq!((&stopped, summary.events), (&file, 19));
-    assert!(matches!(lossy(&file), (Outcome::Lossy, Some(Lossy::Gap { .. }))));
+    assert!(matches!(lossy(&file), (Outcome::Lossy, Some(Lossy::MidLife { .. }))));
     shell.live(1);
     drop((shell, tap));
     assert_eq!(recorder.finish().unwrap(), summary);

@@ -1,17 +1,16 @@
 //! The fewest inputs that still fail.
 
-use std::time::Duration;
-
 use kit::machine::{Input, Output};
 use kit::tap::Body;
 use replay::player::{Options, replay};
 use replay::report::{DifferenceKind, Outcome};
 use replay::session::Session;
-use replay::shrink::{self, ShrinkError, Shrunk, Trial};
+use replay::shrink::{self, Budget, ShrinkError, Shrunk, Trial};
 
 use crate::toy::{self, Fault, factory};
 
-const BUDGET: Duration = Duration::from_secs(60);
+/// No clock has a say: a slow machine finds what a fast one does.
+const BUDGET: Budget = Budget::Trials(10_000);
 
 fn shrunk(fault: Fault) -> Shrunk {
     let session = toy::session(toy::recorded(6));
@@ -88,6 +87,18 @@ fn what_the_right_program_says_is_kept_where_it_is_wrong() {
     // The fault is gone: what was recorded is what comes.
     let replayed = replay(&session, &*factory(Fault::None), Options::default()).unwrap();
     assert_eq!(replayed.differences, 0, "{replayed}");
+    // To the bit, in the order of keys in which it was said: no other text has ever been recorded.
+    let said = |session: &Session| {
+        let texts = session.events().unwrap().map(Result::unwrap).filter_map(|event| match event.body {
+            Body::Out(Output::Send { text, .. }) if text.as_str().contains("text 3") => {
+                Some(text.to_string())
+            }
+            _ => None,
+        });
+        texts.last().unwrap()
+    };
+    let at = |text: &str| text.split_once("\"at\"").unwrap().0.to_owned();
+    assert_eq!(at(&said(&session)), at(&said(&toy::session(toy::recorded(6)))));
     assert_eq!(session.about().notes["shrunk_to"], "another value at $.count");
 }
 
@@ -101,7 +112,7 @@ fn a_session_that_passes_is_not_shrunk() {
 #[test]
 fn without_a_budget_the_whole_is_written() {
     let session = toy::session(toy::recorded(6));
-    let shrunk = shrink::shrink(&session, &*factory(Fault::Count), Duration::ZERO).unwrap();
+    let shrunk = shrink::shrink(&session, &*factory(Fault::Count), Budget::Trials(0)).unwrap();
     assert!(shrunk.stopped && shrunk.trials == 0, "{shrunk}");
     let again = Session::from_bytes(shrunk.bytes).unwrap();
     let replayed = replay(&again, &*factory(Fault::Count), Options::default()).unwrap();

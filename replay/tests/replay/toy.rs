@@ -99,8 +99,10 @@ impl Machine for Toy {
                     Fault::Random => RANDOM.fetch_add(1, Ordering::Relaxed),
                     _ => 0,
                 };
-                let echo = json!({ "echo": text.as_str(), "at": { "ms": now.as_millis() as u64 }, "count": count, "drawn": drawn });
-                out.push(Output::Send { conn, text: echo.to_string().into(), key: None });
+                // Not in the order of the alphabet, as little as what the services say.
+                let (said, ms) = (json!(text.as_str()), now.as_millis());
+                let echo = format!(r#"{{"echo":{said},"count":{count},"at":{{"ms":{ms}}},"drawn":{drawn}}}"#);
+                out.push(Output::Send { conn, text: echo.into(), key: None });
                 self.changed(now);
             }
             Input::Stream { event: StreamEvent::Bytes { bytes, .. } } => {

@@ -8,7 +8,7 @@ use replay::junit::Junit;
 use replay::machines;
 use replay::message;
 use replay::player::{self, Options};
-use replay::report::Report;
+use replay::report::{NOT_FOUND, Report};
 use replay::select::{self, Selected};
 use replay::suite::{self, Done, FailError, Masks, Order, Summary};
 use replay::window::Window;
@@ -28,6 +28,10 @@ pub fn run(args: &Replay) -> Result<ExitCode, Error> {
     if args.update.is_some() && !args.force && in_ci() {
         return Err(Error::NotInCi { what: "--update" });
     }
+    let window = window(args);
+    if window.is_empty() {
+        return Err(Error::EmptyWindow);
+    }
     let mut sessions = select::sessions(&args.paths)?;
     if sessions.is_empty() {
         return Err(Error::NothingSelected);
@@ -43,16 +47,19 @@ pub fn run(args: &Replay) -> Result<ExitCode, Error> {
         junit: Junit::default(),
         html: Html::default(),
         only: None,
+        selected: window.is_whole(),
     };
     let mut result = Ok(());
-    let (window, live) = (window(args), live(args));
+    let live = live(args);
     let order = Order { window: &window, wire: live.as_ref(), ..order(args) };
     let summary = replayed(&sessions, &order, &mut |done| {
         let previous = std::mem::replace(&mut result, Ok(()));
         result = previous.and_then(|()| told.one(done));
     });
     result?;
-    let code = suite::worst(told.codes.iter().copied());
+    // A typo in --only must not pass for a proof.
+    let nothing = (!told.selected && !told.codes.is_empty()).then_some(NOT_FOUND);
+    let code = suite::worst(told.codes.iter().copied().chain(nothing));
     if let Some(file) = &args.junit {
         std::fs::write(file, told.junit.document(&summary)).map_err(Error::file("write", file))?;
     }
@@ -73,7 +80,7 @@ pub fn in_ci() -> bool {
 
 /// Replays one file, prints its report, and returns its exit code.
 pub fn one(file: &Path) -> Result<u8, Error> {
-    let selected = Selected { path: file.to_owned(), top: file.to_owned() };
+    let selected = Selected::file(file);
     let options = Options::default();
     let order = Order {
         options,
@@ -134,7 +141,11 @@ fn live(args: &Replay) -> Option<wire::Order> {
 }
 
 fn replayed(sessions: &[Selected], order: &Order, each: &mut dyn FnMut(Done)) -> Summary {
-    let length = |selected: &Selected| std::fs::metadata(&selected.path).map_or(0, |metadata| metadata.len());
+    let bytes = |path: &std::path::PathBuf| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+    let length = |selected: &Selected| match &*selected.parts {
+        [] => bytes(&selected.path),
+        parts => parts.iter().map(bytes).fold(0, u64::saturating_add),
+    };
     let bar = progress(Some(sessions.iter().map(length).fold(0, u64::saturating_add)));
     let watch = |read_bytes| bar.set_position(read_bytes);
     let order = Order { watch: &watch, ..*order };
@@ -153,6 +164,8 @@ struct Told<'a> {
     html: Html,
     /// Why the only session couldn't be replayed.
     only: Option<Error>,
+    /// Something of a session was to be compared.
+    selected: bool,
 }
 
 impl Told<'_> {
@@ -162,8 +175,9 @@ impl Told<'_> {
             self.html.add(&done);
         }
         let code = suite::exit_code(&done.result);
+        self.selected |= done.result.as_ref().is_ok_and(|report| report.selected);
         let updated = match (&done.result, self.args.update) {
-            (Ok(report), Some(how)) => update::session(&done.selected.path, report, how, self.args.force),
+            (Ok(report), Some(how)) => update::session(&done.selected, report, how, self.args.force),
             _ => Ok(None),
         };
         let path = done.selected.path.clone();

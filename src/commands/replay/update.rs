@@ -1,9 +1,8 @@
 //! `depot replay --update`: takes what the services do now into a session.
 
-use std::path::Path;
-
 use replay::machines;
 use replay::report::{Outcome, Report};
+use replay::select::Selected;
 use replay::session::Session;
 use replay::update::{self, UpdateError};
 
@@ -19,17 +18,29 @@ pub struct Updated {
 }
 
 /// Writes it anew where it isn't as recorded, or is of an older version or format; none where nothing is to do.
-pub fn session(path: &Path, report: &Report, how: Update, force: bool) -> Result<Option<Updated>, Error> {
+pub fn session(
+    selected: &Selected,
+    report: &Report,
+    how: Update,
+    force: bool,
+) -> Result<Option<Updated>, Error> {
+    let path = &*selected.path;
     let opened = Session::open(path).map_err(UpdateError::from)?;
-    let to_do = match report.outcome() {
-        Outcome::Differs => true,
-        Outcome::Same => update::is_older(&opened),
-        Outcome::Lossy => force,
-        // Nothing to accept: it does another thing each time.
-        Outcome::NotDeterministic => false,
-    };
-    if !to_do {
-        return Ok(None);
+    let not = |why: &str| Ok(Some(Updated { sentence: format!("not updated: {why}"), settled: false }));
+    match report.outcome() {
+        Outcome::Same if !update::is_older(&opened) => return Ok(None),
+        Outcome::Lossy if !force => {
+            return not(
+                "it can't be replayed to its end, and what can be is as recorded; --force keeps only that",
+            );
+        }
+        Outcome::NotDeterministic => {
+            return not("it does another thing each time, so there is nothing to accept");
+        }
+        _ => {}
+    }
+    if !selected.parts.is_empty() {
+        return Err(UpdateError::Parts { name: opened.name() }.into());
     }
     if let Some(lossy) = report.lossy.as_ref().filter(|_| !force) {
         let (name, reason) = (path.display().to_string(), lossy.to_string());

@@ -63,7 +63,7 @@ pub struct Part {
     /// Not after this, from the first event on
     #[arg(long, value_parser = parse_duration, value_name = "TIME")]
     pub until: Option<Duration>,
-    /// Only of this service (gps-status), connection (3), or connection of a service (gps-status:3)
+    /// Only of this service (gps-status), connection (3), or connection of a service (gps-status/3)
     #[arg(long, value_parser = parse_only, value_name = "SERVICE|CONN")]
     pub only: Option<Only>,
 }
@@ -76,7 +76,7 @@ impl Part {
 }
 
 fn parse_only(text: &str) -> Result<Only, String> {
-    text.parse().map_err(|_| "a service, a connection's number, or SERVICE:NUMBER".to_owned())
+    text.parse().map_err(|_| "a service, a connection's number, or SERVICE/NUMBER".to_owned())
 }
 
 fn parse_path(text: &str) -> Result<Rule, String> {

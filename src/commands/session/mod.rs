@@ -144,6 +144,9 @@ fn redacted(args: &args::Redact) -> Result<ExitCode, Error> {
         text +=
             &format!("{} bytes of the receiver are in it as they were, positions and all\n", done.kept_bytes);
     }
+    if done.replaced > 0 && done.dropped_bytes == 0 {
+        text += "what the services said of the real values isn't what they say of these: `depot replay --update` makes it a session that replays as recorded\n";
+    }
     print(&text)?;
     ended(done.problem.as_ref())
 }
@@ -234,7 +237,7 @@ fn shrunk(args: &args::Shrink) -> Result<ExitCode, Error> {
     // A machine that panics does so in every trial; what it says is in the result.
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| ()));
-    let shrunk = shrink::shrink(&session, &machines::build, args.budget);
+    let shrunk = shrink::shrink(&session, &machines::build, shrink::Budget::Time(args.budget));
     std::panic::set_hook(hook);
     let shrunk = shrunk?;
     out.write_all(&shrunk.bytes).map_err(Error::file("write", &args.out.out))?;

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use crate::proxy::ws::tests::frame;
 
 fn rules() -> Rules {
-    Rules { masks: Arc::default(), prefix: String::new(), keep_extensions: false }
+    Rules { masks: Arc::default(), prefix: String::new(), keep_extensions: false, host: None }
 }
 
 /// What a connection was told, and what went on to the upstream.

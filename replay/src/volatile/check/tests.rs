@@ -97,6 +97,40 @@ fn ids_are_one_to_one() {
 }
 
 #[test]
+fn ids_in_sentences_are_ids_like_any_others() {
+    let text = |one: u64| json!({ "error": format!("Täsk {} not found", uuid(one)) });
+    let pair = |one, other| (text(one), text(other));
+    assert_eq!(told(&[pair(1, 8), (json!({ "id": uuid(1) }), json!({ "id": uuid(8) })), pair(1, 8)]), "same");
+    let (one, eight) = (uuid(1), uuid(8));
+    assert_eq!(
+        told(&[(json!({ "id": one }), json!({ "id": eight })), pair(1, 9)]),
+        format!(
+            "inconsistent $.error expected Täsk <uuid> not found with \"{eight}\", as \"{one}\" was before found \"Täsk {} not found\"",
+            uuid(9)
+        )
+    );
+    assert!(told(&[pair(1, 8), pair(2, 8)]).contains(&format!("another than for \"{one}\"")));
+    // The words around them are compared, and a UUID alone is what a rule says it is.
+    let gone = json!({ "error": format!("Task {eight} gone") });
+    assert!(told(&[(text(1), gone)]).starts_with("different $.error"));
+    assert!(told(&[(json!({ "other": one }), json!({ "other": eight }))]).starts_with("different $.other"));
+    let rules = rules();
+    let mut checker = Checker::new(&rules);
+    let sentence = |n| format!("no {} here", uuid(n));
+    assert!(checker.texts(moment(), &sentence(1), &sentence(8)).is_none());
+    assert!(matches!(checker.texts(moment(), &sentence(1), &sentence(9)), Some(Breach::Inconsistent(_))));
+    for message in [text(1).to_string(), sentence(1)] {
+        let other = message.replace(&one, &eight);
+        let masked = checker.masked("toy", "m", &message).unwrap();
+        assert!(masked.contains("<uuid>") && !masked.contains(&one), "{masked}");
+        assert_eq!(Some(masked), checker.masked("toy", "m", &other));
+        assert_eq!(checker.pairs("toy", "m", &message, &other), [(Kind::Uuid, one.clone(), eight.clone())]);
+        let known = |name: &str| (name == one).then(|| "known".to_owned());
+        assert!(checker.masked_but("toy", "m", &message, &known).unwrap().contains(" known "));
+    }
+}
+
+#[test]
 fn times_lie_within_the_session_and_do_not_run_backwards() {
     let pair = |a: i64, b: i64| (json!({ "at": a }), json!({ "at": b }));
     assert_eq!(told(&[pair(6_000, 6_500), pair(7_000, 6_500)]), "same");

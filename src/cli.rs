@@ -10,6 +10,7 @@ pub use crate::commands::session::args::Session;
 use crate::error::EXIT_CODES;
 
 mod caster;
+pub mod configure;
 mod limits;
 mod play;
 mod record;
@@ -237,6 +238,9 @@ pub enum Gnss {
     Cast(Cast),
     /// Make the hash of a password on standard input, for the users of the caster
     Hash(Hash),
+    /// Set a u-blox receiver up as a base or rover, and see what it has set
+    #[command(subcommand)]
+    Configure(configure::Configure),
 }
 
 /// `gnss ports`.

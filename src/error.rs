@@ -8,6 +8,7 @@ use replay::shrink::ShrinkError;
 use replay::tools::ToolError;
 use replay::update::UpdateError;
 
+use crate::commands::gnss::configure::ConfigureError;
 use crate::commands::gnss::feed::FeedError;
 
 /// The exit codes of `depot`, as `--help` prints them.
@@ -174,6 +175,9 @@ pub enum Error {
     /// dispatch's database can't be used.
     #[error("{}", .0.chain())]
     Database(#[from] dispatch::store::StoreError),
+    /// A receiver could not be set up.
+    #[error("{0}")]
+    Configure(#[from] ConfigureError),
     /// The feed's far end said no.
     #[error("{0}")]
     Feed(#[from] FeedError),
@@ -235,6 +239,7 @@ impl Error {
             | Self::Play(replay::play::PlayError::Io { .. } | replay::play::PlayError::Build(_)) => 1,
             Self::Play(replay::play::PlayError::MidLife { .. }) => 3,
             Self::NotGnss { .. } | Self::Play(replay::play::PlayError::Nothing { .. }) => 9,
+            Self::Configure(error) => error.code(),
             Self::Source(error) => source_code(error),
             Self::Replay(error) => error.exit_code(),
             Self::Session(error) => tool_code(error),

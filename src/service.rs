@@ -1,7 +1,6 @@
 //! The services: which there are, and how each is started. They share a clock, a tap and a stop.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -154,7 +153,8 @@ impl Shared<'_> {
                 discovery::routes::start(&config, VERSION, seed, tap, clock, limits, stop)
             }
             Service::Dispatch => {
-                let (keeper, desk) = self.open_store()?;
+                let store = dispatch::store::connect(&self.args.database, &self.args.data)?;
+                let (keeper, desk) = keeper::start(store, keeper::Pace::default())?;
                 let config = dispatch_config(self.args.rovers);
                 let parts = dispatch::routes::Parts { version: VERSION, seed, tap, clock, limits, stop };
                 let (handle, runner) = dispatch::routes::start(&config, parts, Box::new(keeper));
@@ -170,17 +170,6 @@ impl Shared<'_> {
             }
         };
         Ok(Machine { handle, runner, store: None, told: None })
-    }
-
-    /// Opens the database; the data folder is made when it is a file in there.
-    fn open_store(&self) -> Result<(keeper::Link, keeper::Desk), Error> {
-        let store = dispatch::store::connect(&self.args.database, &self.args.data)?;
-        let file = self.args.database.strip_prefix("sqlite:").filter(|file| *file != ":memory:");
-        if file.is_some_and(|file| Path::new(file).is_relative()) {
-            let data = &self.args.data;
-            std::fs::create_dir_all(data).map_err(Error::file("create", data))?;
-        }
-        Ok(keeper::start(store, keeper::Pace::default())?)
     }
 
     fn deadline(&self) -> Duration {

@@ -63,6 +63,8 @@ fn cores_do_no_io() {
         "services/dispatch/src/codec",
         "rtk-reader/src/frame",
         "rtk-reader/src/decode",
+        "rtk-reader/src/caster/core",
+        "rtk-reader/src/receiver",
         "fixtures/src",
         "services/wire/src",
         "replay/src/proxy/body.rs",

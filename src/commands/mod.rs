@@ -36,6 +36,7 @@ pub fn run(loaded: Loaded) -> Result<ExitCode, Error> {
         Command::Gnss(Gnss::Feed(args)) => block_on(gnss::feed::run(args)),
         Command::Gnss(Gnss::Cast(args)) => block_on(gnss::cast::run(args)),
         Command::Gnss(Gnss::Hash(args)) => gnss::cast::hash(&args),
+        Command::Gnss(Gnss::Configure(what)) => block_on(gnss::configure::run(what)),
         Command::Config(_) => config::run(&loaded.origins),
     }
 }

@@ -3,6 +3,8 @@
 #[cfg(unix)]
 mod bad_input;
 #[cfg(unix)]
+mod configure;
+#[cfg(unix)]
 mod feed;
 mod gnss;
 mod settings;

@@ -64,7 +64,7 @@ impl Drop for Receiver {
 }
 
 /// Its master, and its name. Raw already before anyone learns that: a fresh one echoes.
-fn pseudo_terminal() -> serialport::Result<(TTYPort, PathBuf)> {
+pub fn pseudo_terminal() -> serialport::Result<(TTYPort, PathBuf)> {
     // A program that inherited the master would keep the receiver plugged in; a clone isn't inherited.
     let spawning = SPAWNING.lock();
     let (master, slave) = TTYPort::pair()?;

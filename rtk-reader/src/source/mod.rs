@@ -24,7 +24,7 @@ pub use pacer::{BURST_BYTES, HELD_BYTES, NOMINAL_BYTES_PER_S, Pacer};
 pub use play::{Moment, paced};
 pub use ports::{MAX_PORTS, Port, UBLOX_VENDOR_ID, Usb, ports};
 pub use run::{NOT_GNSS_BYTES, Options, Timing, run};
-pub use serial::BAUD_RATES;
+pub use serial::{BAUD_RATES, Line};
 pub use spec::{RateError, Spec, SpecError};
 pub use stream_time::{BACK_TOLERANCE, GAP_PLAYED, MAX_GAP, StreamTime};
 

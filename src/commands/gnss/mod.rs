@@ -1,6 +1,7 @@
 //! `depot gnss …`: work with a receiver or a capture of one.
 
 pub mod cast;
+pub mod configure;
 pub mod decode;
 pub mod feed;
 pub mod input;

@@ -62,16 +62,20 @@ impl CfgItem {
         if !with_value {
             return Ok(Self { key, value: None });
         }
-        // Size code: one bit (in a byte), 1, 2, 4 or 8 bytes.
-        let size = match key >> 28 & 7 {
-            1 | 2 => 1,
-            3 => 2,
-            4 => 4,
-            5 => 8,
-            _ => return Err(Reason::KeySize { key }),
-        };
+        let size = value_bytes(key).ok_or(Reason::KeySize { key })?;
         b.require(size)?;
         Ok(Self { key, value: Some(b.unsigned(size)) })
+    }
+}
+
+/// Bytes of a key's value: its size code names one bit (in a byte), 1, 2, 4 or 8 bytes.
+pub(crate) fn value_bytes(key: u32) -> Option<usize> {
+    match key >> 28 & 7 {
+        1 | 2 => Some(1),
+        3 => Some(2),
+        4 => Some(4),
+        5 => Some(8),
+        _ => None,
     }
 }
 

@@ -30,6 +30,7 @@ use crate::frame::MessageId;
 use bytes::Bytes;
 
 pub use ack::Ack;
+pub(crate) use cfg_valget::value_bytes as cfg_value_bytes;
 pub use cfg_valget::{CfgItem, CfgValget};
 pub use mon_comms::{MonComms, MonCommsPort};
 pub use mon_rf::{MonRf, MonRfBlock};

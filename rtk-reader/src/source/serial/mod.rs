@@ -1,6 +1,7 @@
 //! A receiver on a serial port, found, held, read, and found again.
 
 mod baud;
+mod line;
 mod polls;
 mod port;
 
@@ -15,6 +16,7 @@ use polls::Polls;
 use port::{OpenPort, Speed, Target};
 
 pub use baud::BAUD_RATES;
+pub use line::Line;
 
 /// Bytes without a good frame after which the line speed is looked for again: the receiver has changed it.
 /// A multiple of the longest message a receiver sends, so that no single damaged one does.

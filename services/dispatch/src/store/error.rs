@@ -137,6 +137,15 @@ pub enum StoreError {
         /// The address.
         name: String,
     },
+    /// The folder for it can't be made.
+    #[error("can't make the folder {name} for the database; say where with --data")]
+    Folder {
+        /// The folder.
+        name: String,
+        /// As the system words it.
+        #[source]
+        cause: std::io::Error,
+    },
     /// It can't be opened.
     #[error("can't open the database {name}; check that its folder exists and may be written to")]
     Open {

@@ -49,8 +49,8 @@ pub trait Store: Send {
     fn can_wait(&self) -> bool;
 }
 
-/// The store at a URL: `sqlite:PATH`, a relative path being in `data_dir`, `sqlite::memory:`, or `postgres://…`. Nothing is opened
-/// yet.
+/// The store at a URL: `sqlite:PATH`, a relative path being in `data_dir` (made when it is opened),
+/// `sqlite::memory:`, or `postgres://…`. Nothing is opened yet.
 ///
 /// # Errors
 /// The URL isn't one of these. What it holds is not repeated: it may hold a password.
@@ -61,9 +61,11 @@ pub fn connect(url: &str, data_dir: &Path) -> Result<Box<dyn Store>, StoreError>
         if path.is_empty() {
             return Err(StoreError::Url);
         }
+        let path = Path::new(path);
         // SQLite's own name for a database that is gone with the process.
-        let path = if path == ":memory:" { path.into() } else { data_dir.join(path) };
-        return Ok(Box::new(Sqlite::new(&path)));
+        let outside = path.is_absolute() || path == Path::new(":memory:");
+        let store = if outside { Sqlite::new(path) } else { Sqlite::in_folder(data_dir, path) };
+        return Ok(Box::new(store));
     }
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
         return Ok(Box::new(Postgres::new(url)?));
@@ -74,6 +76,26 @@ pub fn connect(url: &str, data_dir: &Path) -> Result<Box<dyn Store>, StoreError>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_data_folder_is_made_only_for_a_file_in_it() {
+        let place = tempfile::tempdir().expect("a folder");
+        let (data, beside) = (place.path().join("data"), place.path().join("beside.db"));
+        let mut outside =
+            connect(&format!("sqlite:{}", beside.display()), &data).expect("a URL that is understood");
+        outside.open().expect("it opens");
+        assert!(beside.exists() && !data.exists());
+        let mut inside = connect("sqlite:dispatch.db", &data).expect("a URL that is understood");
+        assert!(!data.exists(), "nothing is opened yet");
+        inside.open().expect("it opens");
+        assert!(data.join("dispatch.db").exists());
+        let mut nowhere = connect("sqlite:x.db", &beside).expect("a URL that is understood");
+        let told = nowhere.open().expect_err("a file is no folder").to_string();
+        assert!(
+            told.starts_with("can't make the folder") && told.ends_with("say where with --data"),
+            "{told}"
+        );
+    }
 
     #[test]
     fn a_url_is_understood_or_refused_without_its_password() {

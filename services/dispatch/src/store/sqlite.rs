@@ -1,6 +1,7 @@
 //! SQLite: one file in the data directory, made on first start.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     sync::LazyLock,
     time::Duration,
@@ -35,6 +36,8 @@ static STATEMENTS: LazyLock<[String; Statement::ALL.len()]> =
 pub struct Sqlite {
     path: PathBuf,
     name: String,
+    /// Made when the file is.
+    folder: Option<PathBuf>,
     connection: Option<Connection>,
 }
 
@@ -42,7 +45,13 @@ impl Sqlite {
     /// The store in this file. Nothing is opened yet.
     #[must_use]
     pub fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), name: path.display().to_string(), connection: None }
+        Self { path: path.to_owned(), name: path.display().to_string(), folder: None, connection: None }
+    }
+
+    /// The store in a file of this folder, which is made when it isn't there.
+    #[must_use]
+    pub fn in_folder(folder: &Path, file: &Path) -> Self {
+        Self { folder: Some(folder.to_owned()), ..Self::new(&folder.join(file)) }
     }
 
     fn failed(&self, cause: rusqlite::Error) -> StoreError {
@@ -111,6 +120,11 @@ impl Store for Sqlite {
     fn open(&mut self) -> Result<Vec<Change>, OpenError> {
         // The lock of the old one would be in the way.
         self.connection = None;
+        if let Some(folder) = &self.folder {
+            fs::create_dir_all(folder).map_err(|cause| {
+                OpenError::Fatal(StoreError::Folder { name: folder.display().to_string(), cause })
+            })?;
+        }
         let mut connection = Connection::open(&self.path).map_err(|cause| self.open_error(cause))?;
         prepare(&connection).map_err(|cause| self.open_error(cause))?;
         self.migrate(&mut connection)?;

@@ -1,0 +1,176 @@
+//! Clients of others: RTKLIB's str2str and gpsd (Debian), pygnssutils' gnssntripclient and ntripstreams (PyPI).
+//!
+//! What they got is compared with what the receiver said, frame for frame. Where one isn't installed the test says so
+//! and passes, or fails where `DEPOT_REQUIRE_PEERS` is set.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use rtk_reader::caster::Config;
+use rtk_reader::frame::{Frame, Framer, Protocol};
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::stage::{HERE_M, Stage, arp, frame};
+
+/// What a client has to have got before it is believed, bytes.
+const ENOUGH_BYTES: usize = 40_000;
+/// Between two epochs: at a hundredth of a second a client is quick, and not overrun.
+const EPOCH: Duration = Duration::from_millis(10);
+/// More are never needed.
+const MOST_EPOCHS: u32 = 6000;
+
+/// Ended when dropped.
+struct Peer(Child);
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// None, and a word of it, if it isn't there.
+fn start(command: &mut Command, package: &str) -> Option<Peer> {
+    match command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn() {
+        Ok(child) => Some(Peer(child)),
+        Err(error) => skip(&format!("{:?} ({package}) doesn't run: {error}", command.get_program())),
+    }
+}
+
+/// None, and a word of it, if Python hasn't this.
+fn python(module: &str) -> Option<()> {
+    let asked = Command::new("python3").args(["-c", &format!("import {module}")]).output();
+    match asked {
+        Ok(output) if output.status.success() => Some(()),
+        _ => skip(&format!("python3 has no {module} (PyPI)")),
+    }
+}
+
+fn skip<T>(reason: &str) -> Option<T> {
+    assert!(std::env::var_os("DEPOT_REQUIRE_PEERS").is_none_or(|value| value.is_empty()), "{reason}");
+    eprintln!("skipped: {reason}");
+    None
+}
+
+/// A receiver that goes on talking until a client has got enough; all that it said from the client's coming on.
+async fn talk(stage: &Stage, mut got: impl AsyncFnMut() -> usize) -> Vec<u8> {
+    stage.until(|report| report.clients == 1).await;
+    let mut sent = Vec::new();
+    for n in 0..MOST_EPOCHS {
+        let epoch = [frame(1077, n, 250), arp(HERE_M), frame(1087, n, 180), frame(1230, n, 12)].concat();
+        stage.say(&epoch).await;
+        sent.extend(epoch);
+        tokio::time::sleep(EPOCH).await;
+        if got().await >= ENOUGH_BYTES {
+            return sent;
+        }
+    }
+    panic!("it got {} bytes of {}", got().await, sent.len());
+}
+
+/// It wrote what came into this file.
+async fn wrote_all(stage: Stage, file: &Path) {
+    let sent = talk(&stage, async || fs::metadata(file).map_or(0, |file| file.len() as usize)).await;
+    let got = fs::read(file).expect("it wrote");
+    assert!(sent.starts_with(&got), "{} bytes, and not those that were sent", got.len());
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn str2str() {
+    let stage = Stage::new(Config::default()).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("out.rtcm3");
+    let mut command = Command::new("str2str");
+    command.args(["-in", &format!("ntrip://rover:secret@{}/ROVER", stage.address)]);
+    command.args(["-out", &format!("file://{}", file.display())]);
+    let Some(_peer) = start(&mut command, "Debian rtklib") else { return };
+    wrote_all(stage, &file).await;
+}
+
+#[tokio::test]
+async fn gnssntripclient() {
+    for version in ["1.0", "2.0"] {
+        let stage = Stage::new(Config::default()).await;
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("out.rtcm3");
+        if python("pygnssutils").is_none() {
+            return;
+        }
+        let port = stage.address.port().to_string();
+        let mut command = Command::new("gnssntripclient");
+        command.current_dir(&folder).args(["-S", "127.0.0.1", "-P", &port, "-M", "ROVER"]);
+        command.args(["--ntripversion", version, "--clioutput", "1", "--output"]).arg(&file);
+        let Some(_peer) = start(&mut command, "PyPI pygnssutils") else { return };
+        wrote_all(stage, &file).await;
+    }
+}
+
+/// Writes each frame as it comes.
+const NTRIPSTREAMS: &str = "
+import asyncio, sys
+from ntripstreams import NtripStream
+
+async def run():
+    stream = NtripStream()
+    await stream.requestNtripStream(sys.argv[1], 'ROVER')
+    with open(sys.argv[2], 'wb') as out:
+        while True:
+            frame, _ = await stream.getRtcmFrame()
+            out.write(frame.tobytes())
+            out.flush()
+
+asyncio.run(run())
+";
+
+#[tokio::test]
+async fn ntripstreams() {
+    let stage = Stage::new(Config::default()).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("out.rtcm3");
+    if python("ntripstreams").is_none() {
+        return;
+    }
+    let mut command = Command::new("python3");
+    command.args(["-c", NTRIPSTREAMS, &format!("http://{}", stage.address)]).arg(&file);
+    let Some(_peer) = start(&mut command, "PyPI ntripstreams") else { return };
+    wrote_all(stage, &file).await;
+}
+
+#[tokio::test]
+async fn gpsd() {
+    let stage = Stage::new(Config::default()).await;
+    // gpsd takes no port 0.
+    let free = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let gpsd = free.local_addr().expect("bound");
+    drop(free);
+    let mut command = Command::new("gpsd");
+    command.args(["-N", "-n", "-S", &gpsd.port().to_string()]);
+    command.arg(format!("ntrip://rover:secret@{}/ROVER", stage.address));
+    let Some(_peer) = start(&mut command, "Debian gpsd") else { return };
+    stage.until(|report| report.clients == 1).await;
+    let mut console = TcpStream::connect(gpsd).await.expect("it listens");
+    console.write_all(b"?WATCH={\"enable\":true,\"raw\":2};\r\n").await.expect("it reads");
+    let (mut heard, mut frames) = (Vec::new(), Vec::<u8>::new());
+    let sent = talk(&stage, async || {
+        let mut bytes = [0; 4096];
+        while let Ok(read @ 1..) = console.try_read(&mut bytes) {
+            heard.extend_from_slice(&bytes[..read]);
+        }
+        heard.len()
+    })
+    .await;
+    // What it says of itself in JSON comes before and between.
+    Framer::new().push(Duration::ZERO, &heard, &mut |frame: Frame<'_>| {
+        if frame.protocol == Protocol::Rtcm {
+            frames.extend_from_slice(frame.bytes);
+        }
+    });
+    let from = sent.windows(frames.len().min(300)).position(|window| frames.starts_with(window));
+    let from = from.expect("it got what was sent");
+    assert!(sent[from..].starts_with(&frames) && frames.len() > ENOUGH_BYTES / 2, "{} bytes", frames.len());
+    stage.end().await;
+}

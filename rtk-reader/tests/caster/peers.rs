@@ -1,4 +1,4 @@
-//! Clients of others: RTKLIB's str2str and gpsd (Debian), pygnssutils' gnssntripclient and ntripstreams (PyPI).
+//! Clients of others: RTKLIB's str2str and gpsd (Debian), pygnssutils' NTRIP client and ntripstreams (PyPI).
 //!
 //! What they got is compared with what the receiver said, frame for frame. Where one isn't installed the test says so
 //! and passes, or fails where `DEPOT_REQUIRE_PEERS` is set.
@@ -91,22 +91,40 @@ async fn str2str() {
     wrote_all(stage, &file).await;
 }
 
-#[tokio::test]
-async fn gnssntripclient() {
-    for version in ["1.0", "2.0"] {
-        let stage = Stage::new(Config::default()).await;
-        let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join("out.rtcm3");
-        if python("pygnssutils").is_none() {
-            return;
-        }
-        let port = stage.address.port().to_string();
-        let mut command = Command::new("gnssntripclient");
-        command.current_dir(&folder).args(["-S", "127.0.0.1", "-P", &port, "-M", "ROVER"]);
-        command.args(["--ntripversion", version, "--clioutput", "1", "--output"]).arg(&file);
-        let Some(_peer) = start(&mut command, "PyPI pygnssutils") else { return };
-        wrote_all(stage, &file).await;
+/// Its class: the program around it fails in version 1.3.1, before it connects.
+const GNSSNTRIPCLIENT: &str = "
+import sys, time
+from pygnssutils import GNSSNTRIPClient
+
+client = GNSSNTRIPClient()
+with open(sys.argv[2], 'wb') as out:
+    client.run(server='127.0.0.1', port=int(sys.argv[1]), mountpoint='ROVER', version=sys.argv[3],
+               ntripuser='rover', ntrippassword='secret', output=out)
+    while not client.stopevent.is_set():
+        time.sleep(0.1)
+";
+
+async fn gnssntripclient(version: &str) {
+    let stage = Stage::new(Config::default()).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("out.rtcm3");
+    if python("pygnssutils").is_none() {
+        return;
     }
+    let mut command = Command::new("python3");
+    command.args(["-c", GNSSNTRIPCLIENT, &stage.address.port().to_string()]).arg(&file).arg(version);
+    let Some(_peer) = start(&mut command, "PyPI pygnssutils") else { return };
+    wrote_all(stage, &file).await;
+}
+
+#[tokio::test]
+async fn gnssntripclient_rev_1() {
+    gnssntripclient("1.0").await;
+}
+
+#[tokio::test]
+async fn gnssntripclient_rev_2() {
+    gnssntripclient("2.0").await;
 }
 
 /// Writes each frame as it comes.

@@ -11,10 +11,12 @@ use crate::error::EXIT_CODES;
 
 mod caster;
 pub mod configure;
+mod hil;
 mod limits;
 mod play;
 mod record;
 mod replay;
+pub use self::hil::{Hil, PortArg, TwinArgs};
 pub use caster::{Cast, CasterArgs, Hash};
 pub use limits::LimitArgs;
 pub use play::Play;
@@ -57,6 +59,9 @@ pub enum Command {
     /// Work with a receiver or a capture of one
     #[command(subcommand)]
     Gnss(Gnss),
+    /// Work with the bench: receivers on hardware, and a virtual one
+    #[command(subcommand)]
+    Hil(Hil),
     /// Print the settings in force and where each comes from
     Config(Up),
 }

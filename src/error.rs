@@ -178,6 +178,10 @@ pub enum Error {
     /// A receiver could not be set up.
     #[error("{0}")]
     Configure(#[from] ConfigureError),
+    /// There is no virtual receiver.
+    #[cfg(unix)]
+    #[error(transparent)]
+    Twin(#[from] hil::twin::TwinError),
     /// The feed's far end said no.
     #[error("{0}")]
     Feed(#[from] FeedError),
@@ -247,6 +251,8 @@ impl Error {
             Self::Shrink(ShrinkError::Passes { .. }) => 4,
             Self::Shrink(_) => 1,
             Self::Wire(error) => error.exit_code(),
+            #[cfg(unix)]
+            Self::Twin(_) => 1,
         }
     }
 

@@ -5,6 +5,8 @@ mod cli;
 mod demo;
 mod discovery;
 mod dispatch;
+#[cfg(unix)]
+mod hil_gpsd;
 mod house;
 mod mutations;
 mod play;

@@ -1,1 +1,3 @@
 //! The bench: a real receiver on USB or its twin on a pseudo-terminal, measured against limits with units.
+
+pub mod twin;

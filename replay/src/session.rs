@@ -204,6 +204,15 @@ impl Session {
         Self::check(Source::File(path.to_owned()))
     }
 
+    /// Opens a file; or, where there is none, the parts of a recording that was given this name.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open_named(path: &Path) -> Result<Self, OpenError> {
+        let parts = if path.exists() { Vec::new() } else { series::named_after(path) };
+        if parts.is_empty() { Self::open(path) } else { Self::open_parts(&parts) }
+    }
+
     /// Opens the parts of one recording, in any order, as one session. A part that isn't there is a [`Problem`]
     /// at its place.
     ///

@@ -3,6 +3,7 @@
 mod config;
 mod demo;
 pub mod gnss;
+mod hil;
 mod play;
 mod record;
 mod replay;
@@ -12,7 +13,7 @@ mod up;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::cli::{Command, Gnss, Serve};
+use crate::cli::{Command, Gnss, Hil, Serve};
 use crate::error::Error;
 use crate::service::Service;
 use crate::settings::Loaded;
@@ -37,6 +38,8 @@ pub fn run(loaded: Loaded) -> Result<ExitCode, Error> {
         Command::Gnss(Gnss::Cast(args)) => block_on(gnss::cast::run(args)),
         Command::Gnss(Gnss::Hash(args)) => gnss::cast::hash(&args),
         Command::Gnss(Gnss::Configure(what)) => block_on(gnss::configure::run(what)),
+        #[cfg(unix)]
+        Command::Hil(Hil::Twin(args)) => block_on(hil::twin::run(*args)),
         Command::Config(_) => config::run(&loaded.origins),
     }
 }

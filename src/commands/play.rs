@@ -4,12 +4,11 @@
 mod keys;
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::process::ExitCode;
 
 use kit::origin::Origins;
 use replay::play::{Options, Show};
-use replay::session::{Session, series};
+use replay::session::Session;
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 
@@ -23,7 +22,7 @@ const DAMAGED: u8 = 3;
 /// Plays until the end of the recording, or Ctrl-C.
 pub async fn run(args: Play) -> Result<ExitCode, Error> {
     let origins = Origins::new(&args.allow_origin)?;
-    let session = opened(&args.session)?;
+    let session = Session::open_named(&args.session).map_err(replay::player::ReplayError::from)?;
     let show = tokio::task::block_in_place(|| Show::open(session))?;
     let (mut listeners, mut addresses) = (Vec::new(), Vec::new());
     for service in show.services() {
@@ -52,14 +51,6 @@ pub async fn run(args: Play) -> Result<ExitCode, Error> {
     let _keys = keys::Keys::listen(playing.controls.clone(), stop.clone());
     playing.ended().await.map_err(|source| Error::Service { service: "play", source })?;
     Ok(if show.damage.is_some() { ExitCode::from(DAMAGED) } else { ExitCode::SUCCESS })
-}
-
-/// A file, or the parts of a recording by its name.
-fn opened(path: &Path) -> Result<Session, Error> {
-    let parts = series::named_after(path);
-    let opened =
-        if path.exists() || parts.is_empty() { Session::open(path) } else { Session::open_parts(&parts) };
-    Ok(opened.map_err(replay::player::ReplayError::from)?)
 }
 
 async fn listen(service: &'static str, args: &Play) -> Result<(TcpListener, SocketAddr), Error> {

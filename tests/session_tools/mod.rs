@@ -54,6 +54,12 @@ fn info_and_cat_tell_people_and_programs() {
     );
     let lines = stdout(&lines);
     assert!(lines.lines().count() > 0 && lines.lines().all(|line| line.contains("connection 1 ")), "{lines}");
+    let none = session(folder.path(), &["cat", "base.mcap", "--only", "gps-status/77"]);
+    assert!(
+        none.status.code() == Some(4) && stderr(&none).contains("nothing of base.mcap"),
+        "{}",
+        stderr(&none)
+    );
     let all = session(folder.path(), &["cat", "base.mcap", "--message-format", "json"]);
     let all = stdout(&all);
     assert_eq!(all.lines().filter(|line| serde_json::from_str::<Value>(line).is_ok()).count(), 1458);

@@ -18,6 +18,15 @@ pub enum Form {
     Json,
 }
 
+/// What was written.
+#[derive(Debug)]
+pub struct Told {
+    /// Something was selected.
+    pub any: bool,
+    /// What stopped the reading.
+    pub problem: Option<Problem>,
+}
+
 /// Writes the selected events; what stops the reading is handed back.
 ///
 /// # Errors
@@ -27,8 +36,8 @@ pub fn cat(
     selection: &Selection,
     form: Form,
     out: &mut impl Write,
-) -> Result<Option<Problem>, ToolError> {
-    let mut any = selection.is_all();
+) -> Result<Told, ToolError> {
+    let mut any = false;
     let mut problem = None;
     let mut first = None;
     for mut event in tools::good(series.events()?, &mut problem) {
@@ -45,17 +54,16 @@ pub fn cat(
             Form::Json => tools::jsonl::line(&event, out),
         };
         match written {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                return Ok(Told { any: true, problem: None });
+            }
             written => {
                 written.map_err(|source| ToolError::Write { path: "standard output".into(), source })?;
             }
         }
         any = true;
     }
-    if !any && problem.is_none() {
-        return Err(ToolError::Nothing { name: series.name() });
-    }
-    Ok(problem)
+    Ok(Told { any, problem })
 }
 
 fn seconds(since: Timestamp) -> String {

@@ -121,6 +121,9 @@ fn parts_replay_as_one_session_as_far_as_they_are_there() {
     // A shell's expansion, in whatever order, and the name that was given to `--record`.
     assert_eq!(replayed(&parts.iter().rev().cloned().collect::<Vec<_>>()), vec![whole.clone()]);
     assert_eq!(replayed(std::slice::from_ref(&file)), [whole]);
+    let named = Session::open_named(&file).unwrap();
+    assert_eq!(replay(&named, &*factory(Fault::None), Options::default()).unwrap().outcome(), Outcome::Same);
+    assert!(Session::open_named(&folder.path().join("none.mcap")).is_err());
     // One that is missing is named, and what follows isn't made up.
     let away = inside.join("third");
     fs::rename(&parts[2], &away).unwrap();

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use replay::machines;
 use replay::player::ReplayError;
 use replay::session::{self, Problem};
-use replay::tools::cat::{Form, cat};
+use replay::tools::cat::{Form, Told, cat};
 use replay::tools::redact::{Rule, Rules, Stream, redact};
 use replay::tools::series::Series;
 use replay::tools::{OutFile, cut, diff, har, info, jsonl, raw, recover};
@@ -87,7 +87,7 @@ fn print_events(args: &args::Cat) -> Result<ExitCode, Error> {
         MessageFormat::Json => Form::Json,
     };
     let mut out = BufWriter::new(std::io::stdout().lock());
-    let problem = cat(&series, &args.part.selection(), form, &mut out)?;
+    let Told { any, problem } = cat(&series, &args.part.selection(), form, &mut out)?;
     match out.flush() {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             return Err(Error::file("write", "standard output")(error));
@@ -95,6 +95,9 @@ fn print_events(args: &args::Cat) -> Result<ExitCode, Error> {
         _ => {}
     }
     drop(out);
+    if !any && problem.is_none() {
+        return Err(ToolError::Nothing { name: series.name() }.into());
+    }
     match (problem, form) {
         // JSON lines are for a program: its exit code says it.
         (Some(_), Form::Json) => Ok(ExitCode::from(LOSSY)),
@@ -233,7 +236,7 @@ fn usage(text: &str) -> Error {
 
 fn shrunk(args: &args::Shrink) -> Result<ExitCode, Error> {
     let mut out = OutFile::create(&args.out.out, args.out.force, std::slice::from_ref(&args.file))?;
-    let session = session::Session::open(&args.file).map_err(ReplayError::from)?;
+    let session = session::Session::open_named(&args.file).map_err(ReplayError::from)?;
     // A machine that panics does so in every trial; what it says is in the result.
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| ()));

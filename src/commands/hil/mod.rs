@@ -1,0 +1,4 @@
+//! `depot hil`: the bench and the virtual receiver.
+
+#[cfg(unix)]
+pub mod twin;

@@ -7,10 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kit::clock::Clock;
+use kit::runner::Handle;
 use rtk_reader::caster::core::{Identity, Mountpoint, MountpointError, User, Users, UsersError};
-use rtk_reader::caster::{self, Config, Limits};
+use rtk_reader::caster::{self, Config, Limits, Report};
 use serde::Deserialize;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -186,6 +188,17 @@ pub fn random() -> Result<[u8; 16], Error> {
 pub async fn ended(running: caster::Running) -> Result<(), Error> {
     drop(running.events);
     running.done.await.map_err(|source| Error::Service { service: NTRIP, source })
+}
+
+/// Tells gps-status what the caster tells, from the start until one of them ends.
+pub async fn tell(handle: Handle, mut reports: watch::Receiver<Report>) {
+    loop {
+        // A struct of plain values always can be written.
+        let report = serde_json::to_string(&*reports.borrow_and_update()).unwrap_or_default();
+        if handle.caster(report).await.is_err() || reports.changed().await.is_err() {
+            return;
+        }
+    }
 }
 
 /// Says once that the caster is behind: the feed doesn't wait for it.

@@ -20,7 +20,6 @@ mod play;
 mod record;
 mod replay;
 pub use self::hil::{Hil, HilList, HilMap, HilReport, HilRun, PortArg, TwinArgs};
-pub use self::hil::{Hil, PortArg, TwinArgs};
 pub use caster::{Cast, CasterArgs, Hash};
 pub use convert::Convert;
 pub use limits::LimitArgs;

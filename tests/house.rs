@@ -72,6 +72,7 @@ fn cores_do_no_io() {
         "hil/src/bench/plot",
         "hil/src/bench/quarantine.rs",
         "hil/src/bench/stats.rs",
+        "rtk-reader/src/caster/core",
         "rtk-reader/src/receiver",
         "rtk-reader/src/rinex",
         "fixtures/src",

@@ -1,5 +1,6 @@
 //! The whole program, from outside: what crosses more than one crate.
 
+mod caster;
 mod cli;
 mod demo;
 mod discovery;

@@ -10,7 +10,7 @@
 //!
 //! | topic | body |
 //! |---|---|
-//! | `/{service}/in/{http,ws,stream,store,clock,timer,stopping}` | [`kit::machine::Input`] |
+//! | `/{service}/in/{http,ws,stream,caster,store,clock,timer,stopping}` | [`kit::machine::Input`] |
 //! | `/{service}/out/{http,ws,store}` | [`kit::machine::Output`] |
 //! | `/{service}/session/ws` | [`kit::tap::SessionEvent`] |
 //! | `/{name}/proxy/{http,ws,conn}` | [`kit::proxied::ProxyEvent`], of a proxy's listener |
@@ -28,7 +28,7 @@
 //! A new kind of event raises `format_version`, and an older reader refuses the file. Version 2 added what a
 //! store is asked and tells, pings with their pongs, two headers, and
 //! what a proxy saw; all of version 1 is as it was. Version 3 tells in one event ([`kit::tap::SessionEvent::Written`])
-//! what many connections were written, where version 2 had one for each of them; those are still read.
+//! what many connections were written, where version 2 had one for each of them (those are still read), and has what an NTRIP caster told.
 
 use kit::machine::{Input, Output};
 use kit::proxied::ProxyEvent;
@@ -68,6 +68,8 @@ pub enum Kind {
     InWs,
     /// The receiver's bytes.
     InStream,
+    /// What an NTRIP caster tells of itself.
+    InCaster,
     /// What the store of the service's commits tells.
     InStore,
     /// Steps of the system clock.
@@ -114,10 +116,11 @@ struct Gap {
 
 impl Kind {
     /// Every kind there is.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::InHttp,
         Self::InWs,
         Self::InStream,
+        Self::InCaster,
         Self::InStore,
         Self::InClock,
         Self::InTimer,
@@ -148,6 +151,7 @@ impl Kind {
             ) => Self::InWs,
             Body::In(Input::Store { .. }) => Self::InStore,
             Body::In(Input::Stream { .. }) => Self::InStream,
+            Body::In(Input::Caster { .. }) => Self::InCaster,
             Body::In(Input::Clock { .. }) => Self::InClock,
             Body::In(Input::Timer) => Self::InTimer,
             Body::In(Input::Stopping) => Self::InStopping,
@@ -182,6 +186,7 @@ impl Kind {
             Self::InHttp => "in/http",
             Self::InWs => "in/ws",
             Self::InStream => "in/stream",
+            Self::InCaster => "in/caster",
             Self::InStore => "in/store",
             Self::InClock => "in/clock",
             Self::InTimer => "in/timer",
@@ -229,6 +234,7 @@ impl Kind {
             Self::InHttp => schema::of::<Input>(&["http"]),
             Self::InWs => schema::of::<Input>(&["open", "text", "lagged", "closed", "pong"]),
             Self::InStream => schema::of::<Input>(&["stream"]),
+            Self::InCaster => schema::of::<Input>(&["caster"]),
             Self::InStore => schema::of::<Input>(&["store"]),
             Self::InClock => schema::of::<Input>(&["clock"]),
             Self::InTimer => schema::of::<Input>(&["timer"]),
@@ -284,6 +290,7 @@ pub fn decode(kind: Kind, data: &[u8]) -> serde_json::Result<Body> {
         Kind::InHttp
         | Kind::InWs
         | Kind::InStream
+        | Kind::InCaster
         | Kind::InStore
         | Kind::InClock
         | Kind::InTimer

@@ -44,9 +44,12 @@ pub fn input_peer(input: &Input) -> Option<Peer> {
         | Input::Lagged { conn }
         | Input::Closed { conn, .. }
         | Input::Pong { conn, .. } => Some(Peer::Conn(*conn)),
-        Input::Stream { .. } | Input::Store { .. } | Input::Clock { .. } | Input::Timer | Input::Stopping => {
-            None
-        }
+        Input::Stream { .. }
+        | Input::Caster { .. }
+        | Input::Store { .. }
+        | Input::Clock { .. }
+        | Input::Timer
+        | Input::Stopping => None,
     }
 }
 
@@ -176,6 +179,7 @@ fn input(input: &Input) -> String {
             StoreEvent::Back => "in store back".to_owned(),
             StoreEvent::Lost { reason } => format!("in store lost: {reason}"),
         },
+        Input::Caster { report } => format!("in caster {report}"),
         Input::Clock { offset_ms } => format!("in clock system clock is off by {offset_ms} ms"),
         Input::Timer => "in timer".to_owned(),
         Input::Stopping => "in stopping".to_owned(),

@@ -257,6 +257,7 @@ fn group(input: &Input) -> (u8, u64) {
         (None, Input::Stream { .. }) => (2, 0),
         (None, Input::Store { .. }) => (3, 0),
         (None, Input::Clock { .. }) => (4, 0),
-        (None, _) => (5, 0),
+        (None, Input::Caster { .. }) => (5, 0),
+        (None, _) => (6, 0),
     }
 }

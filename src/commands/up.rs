@@ -102,6 +102,9 @@ pub async fn run_with(
     let visit = guests
         .filter(|_| started.is_ok())
         .map(|guests| tokio::spawn(guests(addresses.clone(), clock, stop.clone())));
+    if let (Some(casting), Some(handle)) = (&casting, receiver(&running)) {
+        tokio::spawn(caster::tell(handle.clone(), casting.reports.clone()));
+    }
     let urls: Vec<_> = addresses.iter().map(|(name, at)| (*name, format!("http://{at}"))).collect();
     let urls = [urls, cast_addresses].concat();
     let ready_told = started.and_then(|()| ready.as_mut().map_or(Ok(()), |ready| ready.write_urls(&urls)));

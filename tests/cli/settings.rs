@@ -45,6 +45,20 @@ fn every_value_says_where_it_comes_from() {
     discovery-port = "4860"                               # default
     dispatch-port = "4890"                                # default
     database = "sqlite:dispatch.db"                       # default
+    ntrip-port = "2101"                                   # default
+    no-ntrip = "false"                                    # default
+    mountpoint = "ROVER"                                  # default
+    # ntrip-users is not set                              # default
+    ntrip-host = ""                                       # default
+    ntrip-name = ""                                       # default
+    ntrip-operator = ""                                   # default
+    ntrip-country = ""                                    # default
+    ntrip-max-clients = "4096"                            # default
+    ntrip-max-per-address = "1024"                        # default
+    # base-position is not set                            # default
+    base-moved-m = "1"                                    # default
+    # push is not set                                     # default
+    # raw-port is not set                                 # default
     delivery-s = "10"                                     # default
     resume-after-s = "60"                                 # default
     rover-lost-after-s = "300"                            # default

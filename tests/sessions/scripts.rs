@@ -16,6 +16,7 @@ pub struct Script {
 pub const SCRIPTS: &[Script] = &[
     Script { name: "base-survey-in", play: base::survey_in },
     Script { name: "receiver-unplugged", play: base::receiver_unplugged },
+    Script { name: "base-moved", play: base::moved },
     Script { name: "mission-three-rovers", play: fleet::mission_with_three_rovers },
     Script { name: "rover-lost-and-found", play: fleet::rover_lost_and_found },
     Script { name: "cancel-during-reconnect", play: fleet::cancel_during_reconnect },

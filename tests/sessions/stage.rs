@@ -181,6 +181,11 @@ impl Stage {
         self.feed(name, Input::Clock { offset_ms });
     }
 
+    /// What the NTRIP caster beside it tells.
+    pub fn caster_tells(&mut self, name: &'static str, report: &Value) {
+        self.feed(name, Input::Caster { report: report.to_string() });
+    }
+
     /// A client connects.
     pub fn opens(&mut self, name: &'static str, path: &str, query: &str) -> ConnId {
         let conn = self.service(name).next_conn();

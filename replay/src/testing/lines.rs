@@ -36,7 +36,11 @@ pub fn told(body: &Body) -> Option<String> {
                 StoreEvent::Lost { .. } => "lost",
             }
             .to_owned(),
-            Input::Http { .. } | Input::Clock { .. } | Input::Timer | Input::Stopping => return None,
+            Input::Http { .. }
+            | Input::Caster { .. }
+            | Input::Clock { .. }
+            | Input::Timer
+            | Input::Stopping => return None,
         },
         Body::Out(Output::Http { status, .. }) => status.to_string(),
         Body::Out(output) => frame::message(output),

@@ -135,6 +135,7 @@ impl Work<'_> {
                 self.known(query);
             }
             Input::Text { text, .. } => *text = self.shared(text),
+            Input::Caster { report } => self.text(report),
             Input::Store { event: StoreEvent::Loading { changes } | StoreEvent::Opened { changes } } => {
                 self.text(changes);
             }

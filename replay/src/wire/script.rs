@@ -261,14 +261,22 @@ impl Script {
             }
             Input::Store { .. } => {
                 service.cause = None;
-                let note = "what happened to the recorded dispatch's database isn't played";
-                if !self.notes.iter().any(|known| known == note) {
-                    self.notes.push(note.to_owned());
-                }
+                self.note("what happened to the recorded dispatch's database isn't played");
+            }
+            Input::Caster { .. } => {
+                service.cause = None;
+                self.note("what the recorded caster told isn't played: the live one has its own clients");
             }
             Input::Stopping => service.stopping = true,
             // The library answers pings, and the live service has its own clock.
             Input::Pong { .. } | Input::Clock { .. } | Input::Timer => service.cause = None,
+        }
+    }
+
+    /// Once.
+    fn note(&mut self, note: &str) {
+        if !self.notes.iter().any(|known| known == note) {
+            self.notes.push(note.to_owned());
         }
     }
 

@@ -84,9 +84,9 @@ async fn push(hub: &Arc<Hub>, index: usize, target: &PushTarget) -> Result<(), F
     let stall = hub.config.limits.stall;
     outlet::write(&socket, target.request(&hub.str_fields()).as_bytes(), stall).await?;
     timeout(PATIENCE, accepted(&socket)).await.map_err(|_| Failure::Silent)??;
+    let Some(mut frames) = hub.stream(0) else { return Ok(()) };
     tracing::info!(caster = %target, "pushing corrections");
     hub.pushed(index, true, None);
-    let Some(mut frames) = hub.stream(0) else { return Ok(()) };
     loop {
         tokio::select! {
             burst = frames.recv() => {

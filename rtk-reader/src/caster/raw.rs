@@ -4,15 +4,25 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio::net::TcpStream;
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::{self, error::RecvError};
 
 use super::hub::{Hub, Place};
 use super::outlet::{self, WriteError};
 
 /// Serves a connection until it ends.
-pub async fn serve(hub: Arc<Hub>, socket: TcpStream, address: SocketAddr, _place: Place) {
-    let Some(mut chunks) = hub.raw().filter(|_| outlet::set_up(&socket).is_ok()) else { return };
+pub async fn serve(
+    hub: Arc<Hub>,
+    mut chunks: broadcast::Receiver<Bytes>,
+    socket: TcpStream,
+    address: SocketAddr,
+    _place: Place,
+) {
+    if outlet::set_up(&socket).is_err() {
+        // It has left already.
+        return;
+    }
     let stall = hub.config.limits.stall;
     loop {
         tokio::select! {

@@ -144,8 +144,10 @@ async fn accept_raw(hub: Arc<Hub>, listener: Option<TcpListener>, clients: TaskT
     let Some(listener) = listener else { return };
     loop {
         let Some((socket, address)) = next(&listener).await else { continue };
+        // Whoever is counted misses nothing from then on.
+        let Some(chunks) = hub.raw() else { return };
         match hub.raw_place() {
-            Some(place) => drop(clients.spawn(raw::serve(hub.clone(), socket, address, place))),
+            Some(place) => drop(clients.spawn(raw::serve(hub.clone(), chunks, socket, address, place))),
             None => hub.refused(),
         }
     }

@@ -83,6 +83,9 @@ pub(crate) enum Command {
     Stream {
         event: StreamEvent,
     },
+    Caster {
+        report: String,
+    },
     /// `taken` is dropped once the machine has taken it.
     Store {
         event: StoreEvent,
@@ -151,6 +154,14 @@ impl Handle {
     /// When the machine is gone.
     pub async fn stream(&self, event: StreamEvent) -> Result<(), Gone> {
         self.send(Command::Stream { event }).await
+    }
+
+    /// Hands on what an NTRIP caster tells of itself; waits while the machine is behind.
+    ///
+    /// # Errors
+    /// When the machine is gone.
+    pub async fn caster(&self, report: String) -> Result<(), Gone> {
+        self.send(Command::Caster { report }).await
     }
 
     /// Hands on what happened to the store, in order.

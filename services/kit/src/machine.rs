@@ -109,6 +109,11 @@ pub enum Input {
         /// What happened to it.
         event: StoreEvent,
     },
+    /// What the NTRIP caster beside the service tells of itself.
+    Caster {
+        /// JSON, in the words consoles are told.
+        report: String,
+    },
     /// The system clock differs from the time line by so much from now on.
     Clock {
         /// Milliseconds to add to a [`Timestamp`] to get the system's Unix time.

@@ -271,6 +271,7 @@ impl Actor {
             Command::Text { .. } | Command::Lagged { .. } | Command::Closed { .. } | Command::Pong { .. } => {
             }
             Command::Stream { event } => self.feed(now, Input::Stream { event }, None),
+            Command::Caster { report } => self.feed(now, Input::Caster { report }, None),
             Command::Store { event, taken } => {
                 self.store(now, event);
                 drop(taken);

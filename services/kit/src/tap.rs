@@ -376,6 +376,7 @@ fn payload_bytes(body: &Body) -> usize {
         Body::In(Input::Text { text, .. })
         | Body::Out(Output::Send { text, .. } | Output::Publish { text, .. }) => text.len(),
         Body::In(Input::Stream { event: StreamEvent::Bytes { bytes, .. } }) => bytes.len(),
+        Body::In(Input::Caster { report }) => report.len(),
         Body::In(Input::Store {
             event: StoreEvent::Loading { changes } | StoreEvent::Opened { changes },
         })

@@ -105,6 +105,85 @@ pub struct GpsStatus {
     pub errors: Errors,
     /// The line the bytes come over; null while not connected.
     pub line: Option<Line>,
+    /// What the NTRIP caster tells besides [`clients`](Self::clients); left out while none runs.
+    #[serde(flatten)]
+    pub caster: Option<Caster>,
+}
+
+/// What an NTRIP caster tells of itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Caster {
+    /// Those that have been there longest, at most 32.
+    pub ntrip_clients: Vec<NtripClient>,
+    /// Whether corrections go out.
+    pub corrections: Corrections,
+    /// Outside casters that corrections are pushed to.
+    pub pushes: Vec<Push>,
+}
+
+/// One client of the caster.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NtripClient {
+    /// What it asked for.
+    pub mountpoint: String,
+    /// Null where nobody is asked.
+    pub user: Option<String>,
+    /// Address and port.
+    pub address: String,
+    /// As sent; null if it wasn't.
+    pub user_agent: Option<String>,
+    /// Unix milliseconds.
+    pub connected_since: u64,
+    /// Of corrections, sent to it.
+    pub bytes: u64,
+    /// Degrees, WGS 84; null until it told a position.
+    pub latitude: Option<f64>,
+    /// Degrees, WGS 84.
+    pub longitude: Option<f64>,
+    /// GGA field 6, as a number; null until it sent a GGA.
+    pub fix_quality: Option<u8>,
+    /// Age of the corrections it uses, seconds; null where it doesn't say.
+    pub correction_age: Option<f64>,
+    /// Unix milliseconds of its last GGA.
+    pub last_gga: Option<u64>,
+}
+
+/// Whether corrections go out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Corrections {
+    /// They do.
+    pub serving: bool,
+    /// Null while they do; otherwise `receiver_gone`, `survey_in`, `no_position`, or `moved`, which is an alarm.
+    pub reason: Option<String>,
+    /// The same in one sentence for a person.
+    pub message: String,
+    /// Unix milliseconds since when it is so.
+    pub since: u64,
+    /// Clients that were cut because they were too slow, since the start.
+    pub slow_clients: u64,
+    /// Connections that got no stream, since the start.
+    pub refused: u64,
+    /// Connections to the raw stream.
+    pub raw_clients: u32,
+}
+
+/// One outside caster.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Push {
+    /// Without the password.
+    pub target: String,
+    /// It takes the stream.
+    pub connected: bool,
+    /// Why not, for a person.
+    pub error: Option<String>,
+    /// Unix milliseconds since when it is so.
+    pub since: u64,
+    /// Sent to it since the start.
+    pub bytes: u64,
 }
 
 /// UBX-NAV-SVIN.

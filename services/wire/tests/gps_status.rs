@@ -78,6 +78,7 @@ fn base() -> GpsStatus {
             bytes_per_second: 2_909.1,
             load: Some(0.7576),
         }),
+        caster: None,
     }
 }
 

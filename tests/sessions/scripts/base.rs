@@ -1,6 +1,7 @@
 //! The base and its receiver.
 
 use gps_status::SERVICE as GPS;
+use serde_json::{Value, json};
 
 use crate::sessions::stage::Stage;
 
@@ -60,4 +61,55 @@ pub fn receiver_unplugged() -> Stage {
     s.until(37_000);
     s.leaves(GPS, first, None);
     s
+}
+
+/// A base that serves corrections and is knocked over: the caster's alarm, and its way back; a rover that comes and
+/// leaves meanwhile, and a system clock that learns the time.
+pub fn moved() -> Stage {
+    let mut s = Stage::new(&[GPS], Some("scenario:seed=3,survey=4,accuracy=20,duration=16"));
+    s.until(100);
+    s.caster_tells(GPS, &caster(0, "receiver_gone"));
+    s.until(300);
+    let console = s.opens(GPS, "/ws", "");
+    s.until(1_000);
+    s.caster_tells(GPS, &caster(0, "survey_in"));
+    s.until(2_500);
+    s.caster_tells(GPS, &caster(1, "survey_in"));
+    s.until(7_000);
+    s.caster_tells(GPS, &caster(1, "serving"));
+    s.until(9_000);
+    s.clock_steps(GPS, 3_600_000);
+    s.asks(GPS, "GET /status", "");
+    s.until(10_000);
+    s.caster_tells(GPS, &caster(1, "moved"));
+    s.until(11_000);
+    s.asks(GPS, "GET /status", "");
+    // Of another depot: it tells nothing here, and harms nothing.
+    s.caster_tells(GPS, &json!({ "clients": "many" }));
+    s.caster_tells(GPS, &caster(0, "moved"));
+    s.until(13_000);
+    s.caster_tells(GPS, &caster(0, "serving"));
+    s.until(15_000);
+    s.asks(GPS, "GET /status", "");
+    s.leaves(GPS, console, Some(1000));
+    s
+}
+
+fn caster(clients: u32, word: &str) -> Value {
+    let client = json!({
+        "mountpoint": "ROVER", "user": "bvr-01", "address": "10.0.0.7:50123", "userAgent": "NTRIP rover/1",
+        "connectedSince": 1_800_000_000_000u64, "bytes": 8800, "latitude": -45.8775, "longitude": 170.5,
+        "fixQuality": 4, "correctionAge": 1.2, "lastGga": 1_800_000_001_000u64,
+    });
+    let serving = word == "serving";
+    json!({
+        "clients": clients,
+        "ntripClients": vec![client; clients as usize],
+        "corrections": {
+            "serving": serving, "reason": if serving { Value::Null } else { word.into() },
+            "message": format!("as told: {word}"), "since": 1_800_000_000_500u64,
+            "slowClients": 0, "refused": 0, "rawClients": 0,
+        },
+        "pushes": [],
+    })
 }

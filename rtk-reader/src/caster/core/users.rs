@@ -1,8 +1,8 @@
 //! Who may have corrections: users with Argon2 hashes, what was verified lately, and who fails too often.
 
+use ::core::net::IpAddr;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use argon2::Argon2;

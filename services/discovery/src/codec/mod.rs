@@ -89,7 +89,11 @@ impl Machine for Codec {
             Input::Clock { offset_ms } => self.core.clock_offset(now, offset_ms),
             Input::Stopping => self.core.last_call(),
             // No receiver here, no pings of its own, no store.
-            Input::Stream { .. } | Input::Pong { .. } | Input::Store { .. } | Input::Timer => {}
+            Input::Stream { .. }
+            | Input::Caster { .. }
+            | Input::Pong { .. }
+            | Input::Store { .. }
+            | Input::Timer => {}
         }
         self.publish(now, out);
     }

@@ -110,7 +110,7 @@ impl Machine for Codec {
             }
             Input::Stopping => self.tell(now, Command::Stopping, out),
             // Of a connection that is being closed; there is no receiver here.
-            Input::Pong { .. } | Input::Stream { .. } | Input::Timer => {}
+            Input::Pong { .. } | Input::Stream { .. } | Input::Caster { .. } | Input::Timer => {}
         }
     }
 

@@ -18,8 +18,11 @@ use rtk_reader::{
     decode::decode,
     frame::{Counts, Frame, Framer},
 };
-use serde::Serialize;
-use wire::{frame::ErrorFrame, gps_status::Health};
+use serde::{Deserialize, Serialize};
+use wire::{
+    frame::ErrorFrame,
+    gps_status::{Caster, Health},
+};
 
 use self::timeline::Timeline;
 use crate::{
@@ -91,6 +94,14 @@ impl std::fmt::Debug for Codec {
     }
 }
 
+/// What a caster tells.
+#[derive(Deserialize)]
+struct Report {
+    clients: u32,
+    #[serde(flatten)]
+    caster: Box<Caster>,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Feeder {
     conn: ConnId,
@@ -112,6 +123,7 @@ impl Machine for Codec {
             }
             Input::Closed { conn, .. } => self.closed(now, conn),
             Input::Stream { event } => self.stream(now, event),
+            Input::Caster { report } => self.caster(now, &report),
             Input::Clock { offset_ms } => self.core.observe(now, Observation::ClockOffset(offset_ms)),
             Input::Stopping => self.core.last_call(),
             // No pings of its own, no store.
@@ -298,6 +310,13 @@ impl Codec {
                 self.finish(now);
                 self.core.observe(now, Observation::Ended);
             }
+        }
+    }
+
+    /// Of our own making; what isn't understood (a later program's recording) tells nothing.
+    fn caster(&mut self, now: Timestamp, report: &str) {
+        if let Ok(Report { clients, caster }) = serde_json::from_str(report) {
+            self.core.observe(now, Observation::Caster { clients, caster });
         }
     }
 

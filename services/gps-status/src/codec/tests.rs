@@ -1,5 +1,6 @@
 //! The wire in, the wire out: bytes, HTTP and WebSocket text.
 
+mod caster;
 mod feed;
 mod properties;
 

@@ -36,7 +36,7 @@ use rtk_reader::{
     decode::{Message, nmea, rtcm as rtcm_messages, ubx},
     frame::Counts,
 };
-use wire::gps_status::{Antenna, Errors, FixQuality, GpsStatus, Receiver, Station, SurveyIn};
+use wire::gps_status::{Antenna, Caster, Errors, FixQuality, GpsStatus, Receiver, Station, SurveyIn};
 
 use self::{fix::Fix, line::Line, mode::ModeEvidence, publisher::Publisher, rtcm::Rtcm, satellites::Sky};
 
@@ -70,6 +70,13 @@ pub enum Observation {
     Closed,
     /// A capture came to its end.
     Ended,
+    /// What the NTRIP caster tells; its times are on the time line.
+    Caster {
+        /// Connected.
+        clients: u32,
+        /// The rest.
+        caster: Box<Caster>,
+    },
     /// Milliseconds to add to a [`Timestamp`] to get Unix time.
     ClockOffset(i64),
 }
@@ -89,6 +96,7 @@ pub struct Core {
     receiver: Option<Receiver>,
     antennas: Vec<Antenna>,
     errors: Errors,
+    caster: Option<(u32, Box<Caster>)>,
     /// Whose receiver and station are told.
     device: String,
     publisher: Publisher,
@@ -122,6 +130,7 @@ impl Core {
             Observation::Framing(counts) => self.framing(now, &counts),
             Observation::Closed => self.closed(now),
             Observation::Ended => self.ended(now),
+            Observation::Caster { clients, caster } => self.caster(now, clients, caster),
             Observation::ClockOffset(offset_ms) => self.offset_ms = offset_ms,
         }
     }
@@ -191,7 +200,7 @@ impl Core {
             hdop: fix.hdop,
             survey_in: self.survey_in,
             rtcm_messages: self.rtcm.status(),
-            clients: None,
+            clients: self.caster.as_ref().map(|(clients, _)| *clients),
             last_update: self.last_update_ms.unwrap_or_default(),
             satellites_in_view: self.sky.status(),
             station: self.station.clone(),
@@ -199,6 +208,7 @@ impl Core {
             antennas: self.antennas.clone(),
             errors: Errors { other_rtcm: self.rtcm.other(), ..self.errors.clone() },
             line,
+            caster: self.caster.as_ref().map(|(_, caster)| (**caster).clone()),
         }
     }
 
@@ -264,6 +274,22 @@ impl Core {
         self.fix.clear();
         self.sky.clear();
         true
+    }
+
+    fn caster(&mut self, now: Timestamp, clients: u32, mut caster: Box<Caster>) {
+        let offset_ms = self.offset_ms;
+        let unix = |at: &mut u64| *at = at.saturating_add_signed(offset_ms);
+        unix(&mut caster.corrections.since);
+        caster.pushes.iter_mut().for_each(|push| unix(&mut push.since));
+        for client in &mut caster.ntrip_clients {
+            unix(&mut client.connected_since);
+            client.last_gga.iter_mut().for_each(unix);
+        }
+        let told = Some((clients, caster));
+        if self.caster != told {
+            self.caster = told;
+            self.publisher.change(now);
+        }
     }
 
     fn framing(&mut self, now: Timestamp, counts: &Counts) {

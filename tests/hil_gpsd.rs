@@ -178,7 +178,7 @@ fn what_it_cannot_understand_it_says() {
         ("--baud", "12345", "a ZED-F9P has"),
         ("--base-at", "91,0,0", "latitude"),
     ] {
-        let output = depot().args(["hil", "twin", flag, value]).output().expect("it runs");
+        let output = crate::support::output(depot().args(["hil", "twin", flag, value]));
         assert_eq!(output.status.code(), Some(2), "{flag} {value}");
         let said = crate::support::stderr(&output);
         assert!(said.contains(says), "{said}");

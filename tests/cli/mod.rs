@@ -5,6 +5,8 @@ mod bad_input;
 #[cfg(unix)]
 mod configure;
 #[cfg(unix)]
+mod configure_twin;
+#[cfg(unix)]
 mod feed;
 mod gnss;
 mod settings;

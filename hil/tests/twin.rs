@@ -6,6 +6,8 @@ mod core;
 mod epochs;
 #[path = "twin/real.rs"]
 mod real;
+#[path = "twin/sentences.rs"]
+mod sentences;
 #[cfg(unix)]
 #[path = "twin/shell.rs"]
 mod shell;

@@ -6,6 +6,9 @@
 mod capture;
 #[path = "source/common.rs"]
 mod common;
+#[cfg(target_os = "linux")]
+#[path = "source/line.rs"]
+mod line;
 #[path = "source/play.rs"]
 mod play;
 #[cfg(target_os = "linux")]

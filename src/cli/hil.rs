@@ -105,7 +105,8 @@ does something to the receiver, until `end NAME` or `end` (all of it):
     loss PPM, slow PERCENT, delay MS
                                   loses bytes; every byte takes longer (UARTs) or comes later
     truncate                      the next frame is cut off
-    antenna-open                  the antenna is unscrewed";
+    antenna-open                  the antenna is unscrewed
+    at-change N FAULT             one of these begins by itself with the Nth change of its configuration from now on";
 
 /// `hil twin`.
 #[derive(Debug, Args)]

@@ -13,7 +13,7 @@ use serialport::SerialPort;
 
 use crate::support::model::{Fault, Model};
 use crate::support::receiver::pseudo_terminal;
-use crate::support::{depot, stderr, stdout};
+use crate::support::{depot, output, stderr, stdout};
 
 const BAUD: KeyId = KeyId(0x4052_0001);
 const MODE: KeyId = KeyId(0x2003_0001);
@@ -64,7 +64,7 @@ impl Line {
     fn configure(&self, args: &[&str]) -> Output {
         let mut command = depot();
         command.args(["--log", "error", "gnss", "configure"]).args(args).arg("--gnss").arg(&self.path);
-        command.current_dir(self.folder.path()).stdin(Stdio::null()).output().expect("depot runs")
+        output(command.current_dir(self.folder.path()).stdin(Stdio::null()))
     }
 
     fn layers(&self) -> Snapshot {
@@ -155,16 +155,16 @@ fn a_dry_run_writes_nothing_and_needs_no_receiver() {
 
     let args =
         ["gnss", "configure", "rover", "--dry-run", "--port-of-receiver", "uart1", "--gnss", "/no/such/port"];
-    let offline = depot().args(args).output().expect("depot runs");
+    let offline = output(depot().args(args));
     assert_eq!(stdout(&offline), stdout(&dry));
 }
 
 #[test]
-fn a_receiver_that_says_nothing_is_found_by_asking() {
+fn a_receiver_that_says_nothing_answers_at_its_speed() {
     let mut silent = new();
     silent.ram.insert(BAUD, 9600);
     let line = Line::new(silent, BTreeMap::new(), false);
-    let shown = line.configure(&["show"]);
+    let shown = line.configure(&["show", "--baud", "9600"]);
     assert!(stdout(&shown).contains("UART1 at 9600 Bd"), "{}{}", stdout(&shown), stderr(&shown));
 }
 

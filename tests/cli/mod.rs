@@ -6,6 +6,8 @@ mod bad_input;
 mod configure;
 mod convert;
 #[cfg(unix)]
+mod configure_twin;
+#[cfg(unix)]
 mod feed;
 mod gnss;
 #[cfg(unix)]

@@ -15,7 +15,7 @@ pub mod receiver;
 pub mod running;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 /// Held while a program is started, and while something is opened that it must not inherit.
 #[cfg(unix)]
@@ -33,6 +33,17 @@ pub const OF_TESTS: [(&str, &str); 4] = [
     ("DEPOT_NTRIP_PORT", "0"),
     ("DEPOT_DATABASE", "sqlite::memory:"),
 ];
+
+/// What came of a program; it inherits nothing that is being opened elsewhere, as a pseudo-terminal that would then be
+/// in use.
+pub fn output(command: &mut Command) -> Output {
+    #[cfg(unix)]
+    let spawning = SPAWNING.lock();
+    let started = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    #[cfg(unix)]
+    drop(spawning);
+    started.and_then(std::process::Child::wait_with_output).expect("it runs")
+}
 
 /// The program, with nothing of the caller's environment that it would read as a setting.
 pub fn depot() -> Command {

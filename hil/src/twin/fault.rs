@@ -188,6 +188,8 @@ impl Fault {
 pub enum Order {
     /// It begins.
     Begin(Fault),
+    /// It begins with the so manieth change of the receiver's configuration from now on.
+    AtChange(u32, Fault),
     /// It ends.
     End(FaultName),
     /// All end.
@@ -204,7 +206,7 @@ pub struct NoOrder {
 
 /// What a line can say.
 pub const ORDERS: &str = "unplug [drain] [other-name], power-off, silence, garbage, loss PPM, slow PERCENT, delay MS, \
-                          stuck, truncate, antenna-open; end NAME; end";
+                          stuck, truncate, antenna-open; at-change N and one of these; end NAME; end";
 
 impl FromStr for Order {
     type Err = NoOrder;
@@ -218,6 +220,10 @@ impl FromStr for Order {
         let fault = match words.as_slice() {
             ["end"] => return Ok(Self::EndAll),
             ["end", name] => return Ok(Self::End(named(name)?)),
+            ["at-change", count, fault @ ..] => match fault.join(" ").parse() {
+                Ok(Self::Begin(fault)) => return Ok(Self::AtChange(number(count)?, fault)),
+                _ => return Err(no_order()),
+            },
             ["unplug", how @ ..] if how.iter().all(|word| ["drain", "other-name"].contains(word)) => {
                 Fault::Unplug { drain: how.contains(&"drain"), other_name: how.contains(&"other-name") }
             }

@@ -102,13 +102,14 @@ impl Port {
         }
     }
 
-    pub fn status(&self, baud: Option<u32>, line_dropped_bytes: u64) -> Status {
+    pub fn status(&self, baud: Option<u32>, line_dropped_bytes: u64, changes: u64) -> Status {
         Status {
             path: self.pty.as_ref().map(|pty| pty.path().to_path_buf()),
             open: self.was_open,
             baud,
             sent_bytes: self.sent_bytes,
             dropped_bytes: self.dropped_bytes + line_dropped_bytes,
+            changes,
         }
     }
 }

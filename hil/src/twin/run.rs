@@ -27,6 +27,7 @@ const DRAIN_STEP: Duration = Duration::from_millis(2);
 #[derive(Debug)]
 pub(super) enum Command {
     Begin { fault: Fault, done: SyncSender<()> },
+    BeginAtChange { changes: u32, fault: Fault, done: SyncSender<()> },
     Over { fault: FaultName, done: SyncSender<()> },
     End { done: SyncSender<()> },
 }
@@ -44,7 +45,11 @@ pub(super) struct Run {
     began: Instant,
     /// Held unplugged by a fault, and whether it will have another name.
     unplugged: Option<bool>,
+    /// The next plugging in is under another name.
+    other_name: bool,
     powered_off: bool,
+    /// A fault that waits until so many changes were made.
+    waits: Option<(u64, Fault)>,
 }
 
 impl Run {
@@ -62,7 +67,7 @@ impl Run {
         let seed = character.seed;
         let receiver = Receiver::new(character, &[kind.port()], Duration::ZERO);
         let line = Line::new(receiver.baud(kind.port()));
-        status.send_replace(port.status(line.baud(), 0));
+        status.send_replace(port.status(line.baud(), 0, 0));
         Ok(Self {
             line,
             receiver,
@@ -75,7 +80,9 @@ impl Run {
             told_at: Duration::ZERO,
             began: Instant::now(),
             unplugged: None,
+            other_name: false,
             powered_off: false,
+            waits: None,
         })
     }
 
@@ -108,6 +115,10 @@ impl Run {
             let done = match self.commands.try_recv() {
                 Ok(Command::Begin { fault, done }) => {
                     self.begin(fault);
+                    done
+                }
+                Ok(Command::BeginAtChange { changes, fault, done }) => {
+                    self.waits = Some((self.receiver.config().changes() + u64::from(changes), fault));
                     done
                 }
                 Ok(Command::Over { fault, done }) => {
@@ -151,15 +162,17 @@ impl Run {
     }
 
     fn over(&mut self, fault: FaultName) {
+        self.waits.take_if(|(_, waiting)| waiting.name() == fault);
         match fault {
             FaultName::Unplug => {
                 if let Some(other_name) = self.unplugged.take() {
-                    self.restore(other_name);
+                    self.other_name |= other_name;
+                    self.restore();
                 }
             }
             FaultName::PowerOff => {
                 if std::mem::take(&mut self.powered_off) {
-                    self.restore(false);
+                    self.restore();
                 }
             }
             FaultName::Slow => self.line.set_slowness(100),
@@ -169,7 +182,7 @@ impl Run {
     }
 
     /// Power and port come back, unless another fault keeps them away.
-    fn restore(&mut self, other_name: bool) {
+    fn restore(&mut self) {
         let held = self.unplugged.is_some() && self.kind == PortKind::Usb;
         if !self.powered_off && !held {
             let mut effects = Vec::new();
@@ -177,11 +190,12 @@ impl Run {
             self.take_effect(effects, false);
         }
         if self.unplugged.is_none() && (self.kind != PortKind::Usb || !self.powered_off) {
-            self.plug(other_name);
+            self.plug();
         }
     }
 
-    fn plug(&mut self, other_name: bool) {
+    fn plug(&mut self) {
+        let other_name = std::mem::take(&mut self.other_name);
         if let Err(error) = self.port.plug(other_name) {
             tracing::warn!(%error, "the twin can't be plugged in");
         }
@@ -217,6 +231,11 @@ impl Run {
         let mut effects = Vec::new();
         self.receiver.set_pending(port, self.line.queued_bytes(), self.line.dropped_bytes() > 0);
         self.receiver.receive(now, port, &bytes, &mut effects);
+        let changes = self.receiver.config().changes();
+        if let Some((_, fault)) = self.waits.take_if(|(at, _)| changes >= *at) {
+            self.begin(fault);
+            self.tell(true);
+        }
         self.take_effect(effects, false);
     }
 
@@ -236,7 +255,7 @@ impl Run {
         // A receiver that has started anew is found again when it answers.
         let held = self.unplugged.is_some() || self.powered_off;
         if self.port.pty().is_none() && !held && self.receiver.is_up(now) {
-            self.plug(false);
+            self.plug();
         }
     }
 
@@ -297,7 +316,11 @@ impl Run {
         let changed = self.port.look() != open;
         if at_once || changed || now >= self.told_at + COUNT_EVERY {
             self.told_at = now;
-            let status = self.port.status(self.line.baud(), self.line.dropped_bytes());
+            let status = self.port.status(
+                self.line.baud(),
+                self.line.dropped_bytes(),
+                self.receiver.config().changes(),
+            );
             self.status.send_if_modified(|told| {
                 let differs = *told != status;
                 *told = status;

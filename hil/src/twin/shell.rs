@@ -82,6 +82,8 @@ pub struct Status {
     pub sent_bytes: u64,
     /// Bytes lost: nobody read them, or the line was too slow for them.
     pub dropped_bytes: u64,
+    /// How often somebody has changed its configuration.
+    pub changes: u64,
 }
 
 /// Why there is no twin.
@@ -188,6 +190,16 @@ impl Control {
             .into_iter()
             .filter(|name| self.supports(*name).is_ok())
             .try_for_each(|name| self.end(name))
+    }
+
+    /// The fault begins by itself with the so manieth change of the configuration from now on, before the receiver
+    /// answers: it is lost while it is being set up. It replaces one that still waits, and ending it ends the waiting.
+    ///
+    /// # Errors
+    /// [`FaultError`].
+    pub fn begin_at_change(&self, changes: u32, fault: Fault) -> Result<(), FaultError> {
+        self.supports(fault.name())?;
+        self.tell(|done| Command::BeginAtChange { changes, fault, done })
     }
 
     /// How the twin is.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hil::twin::{Character, Fault, FaultName, Faults, Options, PortKind, Twin};
 use rtk_reader::frame::{Framer, encode};
+use rtk_reader::receiver::{Layers, Request, Transaction};
 use serialport::{SerialPort, TTYPort};
 
 /// Longer than anything takes here.
@@ -264,4 +265,95 @@ fn a_line_has_its_speed() {
     let took = start.elapsed();
     let least = Duration::from_secs_f64(7.0 * 228.0 * 10.0 / 38_400.0);
     assert!(took >= least.mul_f64(0.995), "{took:?} is less than {least:?}");
+}
+
+/// A line on which bytes take twenty times as long carries a twentieth; when it is as it was, all comes again.
+#[test]
+fn a_slow_line_falls_short_and_recovers() {
+    let twin = quick(PortKind::Uart1);
+    let mut port = open(&twin, 38_400);
+    until(&mut port, "GNGGA");
+    let control = twin.control();
+    control.begin(Fault::Slow { percent: 2_000 }).expect("UARTs can be slow");
+    // 192 bytes a second: an epoch has more, and the rest waits.
+    listen(&mut port, Duration::from_millis(300));
+    let before = twin.status().borrow().sent_bytes;
+    #[expect(clippy::disallowed_methods, reason = "real time is what is measured")]
+    let start = std::time::Instant::now();
+    listen(&mut port, Duration::from_secs(2));
+    let went = twin.status().borrow().sent_bytes - before;
+    let can = start.elapsed().as_secs_f64() * 192.0;
+    // The count is told ten times a second; a piece of 4 ms is one byte.
+    assert!(went > 0 && (went as f64) < can + 30.0, "{went} bytes of {can}");
+    control.end(FaultName::Slow).expect("it ends");
+    until(&mut port, "GNGLL");
+    poll_version(&mut port);
+    until(&mut port, "MON-VER");
+}
+
+/// Whichever comes back first, it is there when both are, and under another name if one of them said so.
+#[test]
+fn without_power_and_unplugged_it_takes_both_to_come_back() {
+    use Fault::PowerOff;
+    let unplug = Fault::Unplug { drain: false, other_name: true };
+    for (first, second) in [(unplug, PowerOff), (PowerOff, unplug)] {
+        for (ends_first, ends_last) in [(first, second), (second, first)] {
+            let twin = quick(PortKind::Usb);
+            let before = twin.path();
+            until(&mut open(&twin, 9_600), "GNGGA");
+            let (control, status) = (twin.control(), twin.status());
+            control.begin(first).expect("it begins");
+            control.begin(second).expect("it begins");
+            control.end(ends_first.name()).expect("it ends");
+            assert_eq!(status.borrow().path, None, "{first:?} {second:?} {ends_first:?}");
+            control.end(ends_last.name()).expect("it ends");
+            assert_ne!(twin.path(), before, "{first:?} {second:?} {ends_first:?}");
+            until(&mut open(&twin, 9_600), "GNGGA");
+        }
+    }
+}
+
+/// A UART is its host's: without power nothing comes out of it, and it stays where it is.
+#[test]
+fn without_power_a_uart_is_silent_and_still_there() {
+    let twin = quick(PortKind::Uart1);
+    let (before, mut port) = (twin.path(), open(&twin, 38_400));
+    until(&mut port, "GNGGA");
+    let control = twin.control();
+    control.begin(Fault::PowerOff).expect("it begins");
+    listen(&mut port, Duration::from_millis(100));
+    poll_version(&mut port);
+    assert_eq!(listen(&mut port, Duration::from_millis(1_500)), (vec![], 0));
+    assert_eq!(twin.path(), before);
+    control.end(FaultName::PowerOff).expect("it ends");
+    until(&mut port, "GNTXT");
+    until(&mut port, "GNGGA");
+}
+
+/// Once the receiver takes the second of its changes, nothing comes any more, not even the answer to it.
+#[test]
+fn a_fault_can_wait_for_a_change_of_the_configuration() {
+    let twin = quick(PortKind::Usb);
+    let mut port = open(&twin, 9_600);
+    until(&mut port, "GNGGA");
+    let (control, mut status) = (twin.control(), twin.status());
+    control.begin_at_change(2, Fault::Silence).expect("it waits");
+    let change = |port: &mut TTYPort| {
+        let items = vec![crate::support::item("CFG-RATE-MEAS", 500)];
+        let set = Request::Set { layers: Layers::RAM, transaction: Transaction::None, items };
+        port.write_all(&set.frame().expect("a frame")).expect("it takes bytes");
+    };
+    change(&mut port);
+    until(&mut port, "ACK-ACK");
+    change(&mut port);
+    futures(status.wait_for(|status| status.changes == 2)).expect("it is there");
+    let (names, _) = listen(&mut port, Duration::from_secs(1));
+    assert!(!names.contains(&"ACK-ACK".to_owned()), "{names:?}");
+    control.end(FaultName::Silence).expect("it ends");
+    until(&mut port, "GNGGA");
+    // What is ended before it has begun doesn't begin.
+    control.begin_at_change(1, Fault::Silence).expect("it waits");
+    control.end(FaultName::Silence).expect("it ends");
+    change(&mut port);
+    until(&mut port, "ACK-ACK");
 }

@@ -61,6 +61,8 @@ pub struct Timing {
     pub probe: Duration,
     /// For a frame at the line speeds at which nothing came at all: a slow receiver.
     pub slow_probe: Duration,
+    /// For the answer at each line speed, when a receiver that says nothing by itself is asked who it is.
+    pub answer: Duration,
     /// Without a byte, until a port or socket is opened anew.
     pub silence: Duration,
     /// Before the first attempt to reopen; doubled for each further one …
@@ -81,6 +83,7 @@ impl Default for Timing {
         Self {
             probe: Duration::from_millis(1200),
             slow_probe: Duration::from_secs(6),
+            answer: Duration::from_millis(700),
             silence: Duration::from_secs(10),
             backoff: Duration::from_millis(250),
             max_backoff: Duration::from_secs(5),

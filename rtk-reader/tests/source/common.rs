@@ -63,6 +63,7 @@ pub fn options(root: &Path) -> Options {
         timing: Timing {
             probe: Duration::from_millis(300),
             slow_probe: Duration::from_millis(600),
+            answer: Duration::from_millis(300),
             silence: Duration::from_secs(10),
             backoff: Duration::from_millis(5),
             max_backoff: Duration::from_millis(20),

@@ -117,6 +117,7 @@ fn obey(control: &Control, line: &str) {
     };
     let done = match order {
         Order::Begin(fault) => control.begin(fault),
+        Order::AtChange(changes, fault) => control.begin_at_change(changes, fault),
         Order::End(fault) => control.end(fault),
         Order::EndAll => control.end_all(),
     };

@@ -26,6 +26,7 @@ pub struct Config {
     bbr: Values,
     flash: Values,
     open: Option<Open>,
+    changes: u64,
 }
 
 /// A transaction that has begun.
@@ -56,7 +57,8 @@ impl Config {
     /// With some items saved in flash; those it doesn't know are left out.
     #[must_use]
     pub fn new(saved: &[Item]) -> Self {
-        let mut config = Self { ram: Values::new(), bbr: Values::new(), flash: Values::new(), open: None };
+        let mut config =
+            Self { ram: Values::new(), bbr: Values::new(), flash: Values::new(), open: None, changes: 0 };
         let known = saved.iter().filter(|item| takes(**item));
         config.flash.extend(known.map(|item| (item.key, item.value)));
         config.start();
@@ -73,6 +75,12 @@ impl Config {
     #[must_use]
     pub fn is_on(&self, key: KeyId) -> bool {
         self.get(key) != 0
+    }
+
+    /// How often somebody has changed it, over a port.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// RAM is made anew; an open transaction is forgotten.
@@ -136,6 +144,7 @@ impl Config {
         if whole.changes.len() > TRANSACTION_ITEMS {
             return Err(Refused);
         }
+        self.changes += 1;
         if matches!(transaction, Transaction::None | Transaction::Apply) {
             whole.changes.into_iter().for_each(|change| self.apply(layers, change));
         } else {

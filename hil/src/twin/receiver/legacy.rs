@@ -1,5 +1,5 @@
 //! The CFG messages of before there were items, as far as hosts still send them: CFG-PRT, CFG-MSG, CFG-INF, CFG-RATE,
-//! CFG-CFG (UBX-22008968 has them as deprecated). Polled, each answers with itself.
+//! CFG-CFG, CFG-TMODE3 (UBX-22008968 has them as deprecated). Polled, each answers with itself.
 
 use fixtures::encode::ubx;
 use rtk_reader::frame::Protocol;
@@ -13,6 +13,7 @@ const MSG: u8 = 0x01;
 const INF: u8 = 0x02;
 const RATE: u8 = 0x08;
 const CFG_CFG: u8 = 0x09;
+const TMODE3: u8 = 0x71;
 
 /// NMEA sentences by their id in class F0.
 const SENTENCES: [(u8, &str); 12] = [
@@ -82,6 +83,8 @@ pub(super) fn handle(
             set(config, &[(0x3021_0001, value(a, b)), (0x3021_0002, value(c, d)), (0x2021_0003, value(e, f))])
         }
         (CFG_CFG, payload) => keep(config, payload),
+        (TMODE3, []) => Ok(vec![ubx::frame(CFG, TMODE3, &time_mode(config))]),
+        (TMODE3, payload) => set_time_mode(config, payload),
         _ => Err(Refused),
     }
 }
@@ -120,6 +123,67 @@ fn set_rates(
     let item = |(port, rate): &(Port, u8)| Some((rate_key(class, message, *port)?.0, u64::from(*rate)));
     let items: Option<Vec<_>> = rates.iter().map(item).collect();
     set(config, &items.ok_or(Refused)?)
+}
+
+/// CFG-TMODE3: version, mode and kind of position in two bytes, three coordinates and their high-precision parts,
+/// accuracy, and a survey-in's shortest time and accuracy; each is as in its item.
+const TMODE3_BYTES: usize = 40;
+/// Bit of the flags: latitude, longitude and height, not ECEF.
+const LLH: u8 = 1;
+const ECEF_KEYS: [u32; 6] = [0x4003_0003, 0x4003_0004, 0x4003_0005, 0x2003_0006, 0x2003_0007, 0x2003_0008];
+const LLH_KEYS: [u32; 6] = [0x4003_0009, 0x4003_000A, 0x4003_000B, 0x2003_000C, 0x2003_000D, 0x2003_000E];
+/// FIXED_POS_ACC, SVIN_MIN_DUR, SVIN_ACC_LIMIT.
+const FIGURES: [u32; 3] = [0x4003_000F, 0x4003_0010, 0x4003_0011];
+
+fn time_mode(config: &Config) -> Vec<u8> {
+    let [mode, kind] = [0x2003_0001, 0x2003_0002].map(|key| config.get(KeyId(key)) as u8);
+    let [x, y, z, x_rest, y_rest, z_rest] = if kind == LLH { LLH_KEYS } else { ECEF_KEYS };
+    let mut payload = vec![0, 0, mode, kind];
+    let long = |key: u32| (config.get(KeyId(key)) as u32).to_le_bytes();
+    payload.extend([x, y, z].into_iter().flat_map(long));
+    payload.extend([x_rest, y_rest, z_rest].map(|key| config.get(KeyId(key)) as u8));
+    payload.push(0);
+    payload.extend(FIGURES.into_iter().flat_map(long));
+    payload.resize(TMODE3_BYTES, 0);
+    payload
+}
+
+fn set_time_mode(config: &mut Config, payload: &[u8]) -> Result<Vec<Vec<u8>>, Refused> {
+    let payload: &[u8; TMODE3_BYTES] = payload.try_into().map_err(|_| Refused)?;
+    let (words, _) = payload.as_chunks::<4>();
+    let &[[_, _, mode, kind], x, y, z, [x_rest, y_rest, z_rest, _], accuracy, duration, limit, ..] = words
+    else {
+        return Err(Refused);
+    };
+    let kind = kind & LLH;
+    let keys = if kind == LLH { LLH_KEYS } else { ECEF_KEYS };
+    let long = |bytes| u64::from(u32::from_le_bytes(bytes));
+    let place = [long(x), long(y), long(z), x_rest.into(), y_rest.into(), z_rest.into()];
+    let mut items = vec![(0x2003_0001, mode.into()), (0x2003_0002, kind.into())];
+    items.extend(keys.into_iter().zip(place));
+    items.extend(FIGURES.into_iter().zip([accuracy, duration, limit].map(long)));
+    set(config, &items)
+}
+
+/// `PUBX,40`: how often a sentence goes out of each port.
+pub(super) fn set_sentence_rates(config: &mut Config, sentence: &str, rates: &[u8]) -> Result<(), Refused> {
+    let (id, _) = SENTENCES.iter().find(|(_, name)| *name == sentence).ok_or(Refused)?;
+    let rates: Vec<_> = Port::ALL.into_iter().zip(rates.iter().copied()).collect();
+    set_rates(config, 0xF0, *id, &rates).map(drop)
+}
+
+/// `PUBX,41`: protocols and speed of a port, as CFG-PRT has them.
+pub(super) fn set_protocols(
+    config: &mut Config,
+    number: u8,
+    takes: u16,
+    gives: u16,
+    baud: u32,
+) -> Result<(), Refused> {
+    let mut payload = vec![number, 0, 0, 0, 0, 0, 0, 0];
+    payload.extend(baud.to_le_bytes());
+    payload.extend([takes, gives, 0, 0].into_iter().flat_map(u16::to_le_bytes));
+    set_port(config, &payload).map(drop)
 }
 
 fn rate_key(class: u8, message: u8, port: Port) -> Option<KeyId> {

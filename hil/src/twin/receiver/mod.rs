@@ -12,6 +12,7 @@ mod limits;
 mod mode;
 mod outputs;
 mod requests;
+mod sentences;
 mod traffic;
 
 use std::time::Duration;

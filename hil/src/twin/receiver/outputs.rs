@@ -5,7 +5,7 @@ use fixtures::scenario::{Epoch, FixKind, Message};
 use rtk_reader::receiver::Output;
 
 /// RTCM, UBX by class and id, NMEA: the order of `pygpsdata-rtcm3.log`.
-pub const ORDER: [(Output, Message); 40] = [
+pub const ORDER: [(Output, Message); 42] = [
     (Output::Rtcm(1005, 0), Message::Rtcm1005),
     (Output::Rtcm(1074, 0), Message::Msm4(System::Gps)),
     (Output::Rtcm(1077, 0), Message::Msm7(System::Gps)),
@@ -45,6 +45,8 @@ pub const ORDER: [(Output, Message); 40] = [
     (Output::Nmea("GST"), Message::Gst),
     (Output::Nmea("ZDA"), Message::Zda),
     (Output::Nmea("GNS"), Message::Gns),
+    (Output::Nmea("GBS"), Message::Gbs),
+    (Output::Nmea("DTM"), Message::Dtm),
     // Ends the epoch, as its name says.
     (Output::Ubx(0x01, 0x61), Message::NavEoe),
 ];

@@ -44,6 +44,9 @@ impl Receiver {
             if let Some(connection) = self.ports.iter_mut().find(|connection| connection.port == port) {
                 connection.traffic.understood(protocol);
             }
+            if protocol == Protocol::Nmea {
+                self.handle_sentence(port, &frame, effects);
+            }
             if protocol == Protocol::Ubx
                 && let Some(&[_, _, class, id, ..]) = frame.first_chunk::<UBX_HEADER>()
             {

@@ -22,15 +22,13 @@ use crate::{
 /// What a line takes to write is waited for so long; then it takes nothing.
 const WRITE_TIME: Duration = Duration::from_secs(5);
 
-/// How long a receiver that says nothing by itself has to answer at each speed.
-const WAKE_TIME: Duration = Duration::from_millis(700);
-
 const MON_VER: MessageId = MessageId::Ubx(0x0A, 0x04);
 
 /// A port in use, ours alone; dropping it closes and unlocks it.
 #[derive(Debug)]
 pub struct Line {
     port: OpenPort,
+    answer_time: Duration,
 }
 
 impl Line {
@@ -44,7 +42,7 @@ impl Line {
         N: Fn() -> Timestamp + Send + Sync,
     {
         let port = Target::new(path).open(options, now).await?;
-        let mut line = Self { port };
+        let mut line = Self { port, answer_time: options.timing.answer };
         if let Speed::Unconfirmed(last) = line.port.speed
             && !line.find_by_asking(now).await?
         {
@@ -76,7 +74,7 @@ impl Line {
         for baud in BAUD_RATES {
             self.set_baud(baud)?;
             self.write(&poll).await?;
-            let (mut sniffer, until) = (Sniffer::default(), now().saturating_add(WAKE_TIME));
+            let (mut sniffer, until) = (Sniffer::default(), now().saturating_add(self.answer_time));
             let mut answered = false;
             while now() < until && !answered {
                 match self.read(&mut buffer, until.saturating_sub(now())).await {

@@ -4,9 +4,9 @@
 mod bad_input;
 #[cfg(unix)]
 mod configure;
-mod convert;
 #[cfg(unix)]
 mod configure_twin;
+mod convert;
 #[cfg(unix)]
 mod feed;
 mod gnss;

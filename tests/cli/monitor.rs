@@ -180,9 +180,9 @@ fn a_depot_is_asked_and_missed_when_it_is_gone() {
         .stdin(Stdio::null());
     let mut child = command.spawn().expect("depot runs");
     let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines().map_while(Result::ok);
-    let seen = lines.by_ref().find(|line| line.contains("Broken at the caster"));
+    let seen = lines.by_ref().find(|line| line.contains("Serving corrections"));
     let seen = seen.expect("corrections are made");
-    assert!(seen.contains("no caster runs in that depot"), "{seen}");
+    assert!(seen.contains("and nobody is connected"), "{seen}");
     let running: Running = up.program;
     running.signal(Signal::SIGKILL);
     assert!(lines.any(|line| line.contains("No depot answers")), "it is gone");
@@ -201,7 +201,7 @@ fn a_depot_records_when_its_operator_is_asked() {
     let port = said.split("127.0.0.1:").nth(1).and_then(|rest| rest.split('/').next()).expect("its address");
     let (url, operator) = (format!("http://{}", up.address), format!("127.0.0.1:{port}"));
     let mut monitor = OnTerminal::start(folder.path(), &["--url", &url, "--operator", &operator]);
-    monitor.until_shown("no caster runs");
+    monitor.until_shown("Serving corrections");
     monitor.press("r");
     monitor.until_shown("the depot has recorded ");
     monitor.press("s");
@@ -209,7 +209,7 @@ fn a_depot_records_when_its_operator_is_asked() {
     monitor.press("q");
     monitor.gives_back();
     let mut monitor = OnTerminal::start(folder.path(), &["--url", &url]);
-    monitor.until_shown("no caster runs");
+    monitor.until_shown("Serving corrections");
     monitor.press("r");
     monitor.until_shown("start it with --operator-port");
     monitor.press("q");

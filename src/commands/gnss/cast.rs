@@ -1,6 +1,6 @@
 //! `depot gnss cast SOURCE`: the NTRIP caster alone; and `depot gnss hash`: a password's hash for its users.
 
-use std::io::{BufRead, IsTerminal};
+use std::io::{BufRead, IsTerminal, Read};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -73,6 +73,9 @@ fn usage(text: &str) -> Error {
     clap::Error::raw(clap::error::ErrorKind::ArgumentConflict, format!("{text}\n")).into()
 }
 
+/// More of standard input isn't read: a password is shorter.
+const LINE_BYTES: u64 = 4096;
+
 /// Reads a password from standard input and prints its hash.
 pub fn hash(args: &Hash) -> Result<ExitCode, Error> {
     let stdin = std::io::stdin();
@@ -80,7 +83,7 @@ pub fn hash(args: &Hash) -> Result<ExitCode, Error> {
         info!("type the password and Enter; it is shown as you type");
     }
     let mut line = String::new();
-    stdin.lock().read_line(&mut line).map_err(Error::file("read", "standard input"))?;
+    stdin.lock().take(LINE_BYTES).read_line(&mut line).map_err(Error::file("read", "standard input"))?;
     let password = line.trim_end_matches(['\r', '\n']);
     let hash = hash_of(password, caster::random()?).map_err(|error: HashError| usage(&error.to_string()))?;
     let text = match &args.user {

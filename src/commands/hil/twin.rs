@@ -1,6 +1,6 @@
 //! `depot hil twin`: a virtual receiver for anybody's program.
 
-use std::io::{BufRead, Write};
+use std::io::{BufRead, Read, Write};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -16,6 +16,8 @@ use crate::error::Error;
 
 /// Lines of standard input that wait for the receiver.
 const LINES: usize = 16;
+/// The longest order is far shorter.
+const LINE_BYTES: u64 = 1024;
 
 /// Runs until Ctrl-C.
 pub async fn run(args: TwinArgs) -> Result<ExitCode, Error> {
@@ -127,12 +129,19 @@ fn obey(control: &Control, line: &str) {
     }
 }
 
-/// Lines of standard input, read by a thread of its own: nothing can stop a read of a terminal.
+/// Lines of standard input, read by a thread of its own: nothing can stop a read of a terminal. What is longer than an
+/// order can be is read in pieces, none of which is one.
 fn lines() -> mpsc::Receiver<String> {
     let (send, lines) = mpsc::channel(LINES);
     std::thread::spawn(move || {
-        let lines = std::io::stdin().lock().lines().map_while(Result::ok);
-        lines.take_while(|line| send.blocking_send(line.clone()).is_ok()).for_each(drop);
+        let mut input = std::io::stdin().lock();
+        let mut line = Vec::new();
+        while input.by_ref().take(LINE_BYTES).read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+            if send.blocking_send(String::from_utf8_lossy(&line).into_owned()).is_err() {
+                break;
+            }
+            line.clear();
+        }
     });
     lines
 }

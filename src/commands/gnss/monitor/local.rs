@@ -62,7 +62,7 @@ impl Local {
             return Vec::new();
         }
         self.machine.handle_timeout(now, &mut Vec::new());
-        let status = serde_json::from_value(self.machine.state()).ok().map(|s| News::Status(s, None));
+        let status = serde_json::from_value(self.machine.state()).ok().map(News::Status);
         status.into_iter().chain(self.away.clone().map(News::Away)).collect()
     }
 

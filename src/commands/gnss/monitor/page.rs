@@ -106,7 +106,7 @@ fn status(frame: &mut Frame<'_>, area: Rect, page: &Page<'_>) {
     let [top, middle, bottom] = Layout::vertical([
         Constraint::Length(about.len() as u16 + 1),
         Constraint::Fill(1),
-        Constraint::Length(3),
+        Constraint::Length(4),
     ])
     .areas(area);
     frame.render_widget(Paragraph::new(about).block(titled("receiver")), top);
@@ -115,7 +115,7 @@ fn status(frame: &mut Frame<'_>, area: Rect, page: &Page<'_>) {
     rtcm(frame, left, status);
     satellites(frame, right, status);
     frame.render_widget(
-        Paragraph::new(line_and_errors(status)).block(titled("clients, line, errors")),
+        Paragraph::new(clients_line_and_errors(status)).block(titled("clients, line, errors")),
         bottom,
     );
 }
@@ -264,8 +264,7 @@ fn letter(constellation: &str) -> char {
     }
 }
 
-fn line_and_errors(status: &GpsStatus) -> Vec<Line<'static>> {
-    let clients = status.clients.map_or_else(|| "no caster".to_owned(), |count| format!("{count} clients"));
+fn clients_line_and_errors(status: &GpsStatus) -> Vec<Line<'static>> {
     let line = status.line.as_ref().map_or_else(
         || "no line".to_owned(),
         |line| {
@@ -288,7 +287,25 @@ fn line_and_errors(status: &GpsStatus) -> Vec<Line<'static>> {
     let counts: Vec<String> =
         counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
     let errors = if counts.is_empty() { "no errors".to_owned() } else { counts.join(", ") };
-    vec![Line::from(format!("{clients}   {line}")), Line::from(errors)]
+    vec![Line::from(clients(status)), Line::from(line), Line::from(errors)]
+}
+
+/// How many, who has been there longest, and outside casters that don't take the stream; as far as the page is wide.
+fn clients(status: &GpsStatus) -> String {
+    let Some(count) = status.clients else { return "no caster".to_owned() };
+    let Some(caster) = &status.caster else { return format!("{count} clients") };
+    let away = caster.pushes.iter().filter(|push| !push.connected);
+    let away = away.map(|push| format!("not taken by {}", push.target));
+    let told = caster.ntrip_clients.iter().map(|client| {
+        let fix = client.fix_quality.map_or_else(String::new, |fix| format!(" fix {fix}"));
+        let age = client.correction_age.map_or_else(String::new, |age| format!(" age {age:.0} s"));
+        format!("{} {}{fix}{age}", client.user.as_ref().unwrap_or(&client.address), client.mountpoint)
+    });
+    let cut = caster.corrections.slow_clients;
+    let cut = (cut > 0).then(|| format!("{cut} cut for slowness"));
+    let all: Vec<String> =
+        [format!("{count} clients")].into_iter().chain(away).chain(cut).chain(told).collect();
+    all.join(", ")
 }
 
 fn raw(frame: &mut Frame<'_>, area: Rect, page: &Page<'_>) {

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::MonitorError;
-use super::seen::{Corrections, News};
+use super::seen::News;
 use crate::commands::demo::http;
 
 /// A connection attempt takes no longer.
@@ -73,9 +73,7 @@ fn read(text: &str) -> Option<News> {
     if frame.get("type")?.as_str()? != "gps_status" {
         return None;
     }
-    let status = frame.get_mut("data")?.take();
-    let corrections = Corrections::of(&status);
-    Some(News::Status(serde_json::from_value(status).ok()?, corrections))
+    Some(News::Status(serde_json::from_value(frame.get_mut("data")?.take()).ok()?))
 }
 
 /// Has the depot begin to record, or stop; what came of it, in a sentence.
@@ -113,19 +111,25 @@ mod tests {
 
     #[test]
     fn frames_are_read_with_and_without_a_caster() {
-        let status = serde_json::to_value(wire::gps_status::GpsStatus::default()).expect("JSON");
-        let frame = |status: &Value| serde_json::json!({"type": "gps_status", "data": status}).to_string();
-        assert!(matches!(read(&frame(&status)), Some(News::Status(_, None))));
-        let mut served = status;
-        served["corrections"] =
-            serde_json::json!({"serving": false, "reason": "the base has no position yet", "since": 1000});
-        let expected = Corrections {
-            serving: false,
-            reason: Some("the base has no position yet".to_owned()),
-            since: Some(Duration::from_secs(1)),
+        let mut status = wire::gps_status::GpsStatus::default();
+        let frame = |status: &wire::gps_status::GpsStatus| {
+            serde_json::json!({"type": "gps_status", "data": status}).to_string()
         };
-        let Some(News::Status(_, Some(corrections))) = read(&frame(&served)) else { panic!("not read") };
-        assert_eq!(corrections, expected);
+        assert_eq!(read(&frame(&status)), Some(News::Status(Box::new(status.clone()))));
+        status.caster = Some(wire::gps_status::Caster {
+            ntrip_clients: Vec::new(),
+            corrections: wire::gps_status::Corrections {
+                serving: false,
+                reason: Some("no_position".into()),
+                message: "the base has no position yet".into(),
+                since: 1000,
+                slow_clients: 0,
+                refused: 0,
+                raw_clients: 0,
+            },
+            pushes: Vec::new(),
+        });
+        assert_eq!(read(&frame(&status)), Some(News::Status(Box::new(status))));
         for other in
             ["", "{}", r#"{"type":"error"}"#, r#"{"type":"gps_status"}"#, r#"{"type":"gps_status","data":1}"#]
         {

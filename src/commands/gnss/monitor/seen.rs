@@ -12,34 +12,11 @@ const SETTLE: Duration = Duration::from_secs(5);
 /// Observations whose last message is older count as stopped: bases send them every second, some every five.
 const STALE_MS: u64 = 10_000;
 
-/// What a depot says of its caster.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Corrections {
-    /// They go out.
-    pub serving: bool,
-    /// Why they don't, in a sentence.
-    pub reason: Option<String>,
-    /// Since when it is so.
-    pub since: Option<Timestamp>,
-}
-
-impl Corrections {
-    /// Of a status as it came; none where no caster is told of.
-    pub fn of(status: &serde_json::Value) -> Option<Self> {
-        let told = status.get("corrections")?;
-        Some(Self {
-            serving: told.get("serving")?.as_bool()?,
-            reason: told.get("reason").and_then(|reason| reason.as_str()).map(str::to_owned),
-            since: told.get("since").and_then(serde_json::Value::as_u64).map(Duration::from_millis),
-        })
-    }
-}
-
 /// News of a receiver.
 #[derive(Clone, Debug, PartialEq)]
 pub enum News {
-    /// Its status, and what a depot says of its caster.
-    Status(Box<GpsStatus>, Option<Corrections>),
+    /// Its status.
+    Status(Box<GpsStatus>),
     /// The port can't be read, or the depot not be reached; a sentence.
     Away(String),
     /// It was a capture, and it is over.
@@ -57,8 +34,6 @@ pub struct Seen {
     pub ended: bool,
     /// The last told.
     pub status: Option<GpsStatus>,
-    /// What the depot says of its caster.
-    pub corrections: Option<Corrections>,
     /// When the receiver was last heard, by this machine's clock.
     pub heard_at: Option<Timestamp>,
     /// At a port: when the receiver was there. What it says of itself comes over some seconds.
@@ -78,7 +53,7 @@ impl Seen {
         match news {
             News::Away(reason) => self.away = Some(reason),
             News::Ended => self.ended = true,
-            News::Status(status, corrections) => {
+            News::Status(status) => {
                 let before = self.status.as_ref();
                 if before.is_none() {
                     // A receiver that was silent already has been so since then.
@@ -95,7 +70,6 @@ impl Seen {
                     self.connected_at = Some(now);
                 }
                 self.away = None;
-                self.corrections = corrections;
                 self.status = Some(*status);
             }
         }

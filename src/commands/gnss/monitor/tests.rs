@@ -8,11 +8,12 @@ use kit::machine::Timestamp;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use wire::gps_status::{
-    Antenna, FixQuality, GpsStatus, Line, Mode, Receiver, RtcmMessage, Satellite, Signal, Station, SurveyIn,
+    Antenna, Caster, Corrections, FixQuality, GpsStatus, Line, Mode, Receiver, RtcmMessage, Satellite,
+    Signal, Station, SurveyIn,
 };
 
 use super::page::{Page, View, draw};
-use super::seen::{Corrections, News, Seen};
+use super::seen::{News, Seen};
 use super::verdict::{Finding, Link, Standing, Verdict};
 
 /// 2026-01-05 12:00:00 UTC
@@ -89,13 +90,14 @@ fn status(now: Timestamp) -> GpsStatus {
             bytes_per_second: 4_400.0,
             load: Some(0.095),
         }),
+        caster: None,
     }
 }
 
 fn seen(depot: bool, now: Timestamp, change: impl FnOnce(&mut GpsStatus)) -> Seen {
     let (mut seen, mut status) = (Seen::of(depot), status(now));
     change(&mut status);
-    seen.take(now, News::Status(Box::new(status), None));
+    seen.take(now, News::Status(Box::new(status)));
     seen
 }
 
@@ -196,11 +198,11 @@ fn silence_begins_when_the_receiver_was_last_heard() {
     // The same again, with more noise: bytes come that are no messages.
     let mut noisy = status(at(0));
     noisy.errors.noise_bytes += 500;
-    seen.take(at(63), News::Status(Box::new(noisy), None));
+    seen.take(at(63), News::Status(Box::new(noisy)));
     let noisy = Verdict::of(&seen, at(64), Some(&silent));
     assert_eq!((noisy.finding.clone(), noisy.link()), (Finding::WrongBaud, Some(Link::Port)));
     // It speaks again.
-    seen.take(at(70), News::Status(Box::new(status(at(70))), None));
+    seen.take(at(70), News::Status(Box::new(status(at(70)))));
     assert_eq!(verdict(&seen, at(70)).standing(), Standing::Good);
 }
 
@@ -227,17 +229,26 @@ fn seen_away(seen: &Seen, why: &str) -> Seen {
 #[test]
 fn a_caster_that_holds_back_says_why_and_since_when() {
     let mut seen = seen(true, at(0), |_| {});
-    let corrections = |serving: bool| {
-        let reason = (!serving).then(|| "the base has moved 3.1 m from its configured point".to_owned());
-        Some(Corrections { serving, reason, since: Some(at(10)) })
+    let served = |now, serving: bool| {
+        let corrections = Corrections {
+            serving,
+            reason: (!serving).then(|| "moved".into()),
+            message: "the base has moved 3.1 m from its configured point".into(),
+            since: ms(at(10)),
+            slow_clients: 0,
+            refused: 0,
+            raw_clients: 0,
+        };
+        let caster = Some(Caster { ntrip_clients: Vec::new(), corrections, pushes: Vec::new() });
+        News::Status(Box::new(GpsStatus { caster, ..status(now) }))
     };
-    seen.take(at(20), News::Status(Box::new(status(at(20))), corrections(false)));
+    seen.take(at(20), served(at(20), false));
     let held = verdict(&seen, at(20));
     assert_eq!((held.link(), held.since), (Some(Link::Caster), at(10)));
     let expected =
         "Broken at the caster since 12:00:10 UTC (10 s): the base has moved 3.1 m from its configured point";
     assert_eq!(held.sentence(at(20)), expected);
-    seen.take(at(21), News::Status(Box::new(status(at(21))), corrections(true)));
+    seen.take(at(21), served(at(21), true));
     assert_eq!(verdict(&seen, at(21)).finding, Finding::Serving { clients: 2 });
 }
 
@@ -251,11 +262,11 @@ fn at_the_port_nobody_knows_of_a_caster() {
     let mut silent_still = silent.clone();
     let mut later = status(at(5));
     later.rtcm_messages.clear();
-    silent_still.take(at(5), News::Status(Box::new(later), None));
+    silent_still.take(at(5), News::Status(Box::new(later)));
     assert_eq!(verdict(&silent_still, at(5)).finding, Finding::NoRtcm);
     let mut gone = status(at(5));
     gone.connected = false;
-    here.take(at(5), News::Status(Box::new(gone), None));
+    here.take(at(5), News::Status(Box::new(gone)));
     here.take(at(5), News::Away("/dev/ttyACM0 was unplugged".into()));
     let expected =
         "Broken at the port since 12:00:05 UTC (0 s): /dev/ttyACM0 was unplugged; waiting for the receiver";

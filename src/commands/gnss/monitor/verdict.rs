@@ -9,7 +9,7 @@ use std::time::Duration;
 use kit::machine::Timestamp;
 use wire::gps_status::{FixQuality, GpsStatus, Mode};
 
-use super::seen::{Corrections, Seen, observations};
+use super::seen::{Seen, observations};
 
 /// What corrections go through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -212,7 +212,7 @@ fn find(seen: &Seen, now: Timestamp) -> (Finding, Option<Timestamp>) {
         {
             (Finding::NothingTold, None)
         }
-        Finding::Made if seen.depot => caster(status, seen.corrections.as_ref()),
+        Finding::Made if seen.depot => caster(status),
         finding => (finding, since),
     }
 }
@@ -246,16 +246,12 @@ fn receiver(status: &GpsStatus) -> (Finding, Option<Timestamp>) {
     (finding, None)
 }
 
-fn caster(status: &GpsStatus, corrections: Option<&Corrections>) -> (Finding, Option<Timestamp>) {
+fn caster(status: &GpsStatus) -> (Finding, Option<Timestamp>) {
+    let corrections = status.caster.as_ref().map(|caster| &caster.corrections);
+    let since = corrections.map(|told| Duration::from_millis(told.since));
     match (corrections, status.clients) {
-        (Some(Corrections { serving: false, reason, since }), _) => {
-            let reason =
-                reason.clone().unwrap_or_else(|| "the caster sends nothing, and doesn't say why".into());
-            (Finding::CasterSilent(reason), *since)
-        }
-        (corrections, Some(clients)) => {
-            (Finding::Serving { clients }, corrections.and_then(|told| told.since))
-        }
+        (Some(told), _) if !told.serving => (Finding::CasterSilent(told.message.clone()), since),
+        (_, Some(clients)) => (Finding::Serving { clients }, since),
         (_, None) => (Finding::NoCaster, None),
     }
 }

@@ -173,7 +173,9 @@ impl Running {
             Contestant::Depot => {
                 let mut command = Command::new(env!("CARGO_BIN_EXE_depot"));
                 let ours = env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("DEPOT_"));
-                ours.for_each(|(name, _)| drop(command.env_remove(name)));
+                for (name, _) in ours {
+                    command.env_remove(name);
+                }
                 command.args(["gnss", "cast", &format!("tcp://{base}"), "--ntrip-port", "0", "--ready-file"]);
                 command.arg(&ready);
                 command

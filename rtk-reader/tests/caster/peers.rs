@@ -49,6 +49,7 @@ fn python(module: &str) -> Option<()> {
     }
 }
 
+#[expect(clippy::print_stderr, reason = "a skip is to be seen")]
 fn skip<T>(reason: &str) -> Option<T> {
     assert!(std::env::var_os("DEPOT_REQUIRE_PEERS").is_none_or(|value| value.is_empty()), "{reason}");
     eprintln!("skipped: {reason}");

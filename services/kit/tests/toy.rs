@@ -116,6 +116,7 @@ impl Machine for Toy {
             Input::Stream { event: StreamEvent::Opened { .. } } => self.answer(out),
             Input::Stopping if self.timer.take().is_some() => self.set(self.number + 1, out),
             Input::Stream { .. }
+            | Input::Caster { .. }
             | Input::Pong { .. }
             | Input::Store { .. }
             | Input::Clock { .. }

@@ -27,6 +27,7 @@ pub fn trials() -> Vec<Trial> {
         Trial::test("bad::a_port_lost_in_mid_run", a_port_lost_in_mid_run),
         Trial::test("bad::a_receiver_that_another_bench_has", a_receiver_that_another_bench_has),
         Trial::test("bad::a_failure_in_quarantine_does_not_count", a_failure_in_quarantine_does_not_count),
+        Trial::test("map::who_is_plugged_in_is_written_down", who_is_plugged_in_is_written_down),
         Trial::test("bad::a_limit_that_is_not_met_is_an_exit_code", a_limit_that_is_not_met_is_an_exit_code),
     ]
 }
@@ -173,6 +174,28 @@ fn a_limit_that_is_not_met_is_an_exit_code() -> Result<(), Failed> {
     assert_eq!(depot(folder.path(), &["hil", "report", &text(folder.path())]).status.code(), Some(4));
     let list = depot(folder.path(), &["hil", "list"]);
     assert!(stdout(&list).contains("skipped on hardware: silence is unsupported"), "{list:?}");
+    Ok(())
+}
+
+/// And what a person wrote there stays.
+fn who_is_plugged_in_is_written_down() -> Result<(), Failed> {
+    let (twin, folder) = (twin(Character::quick()), tempfile::tempdir()?);
+    let (port, map) = (twin.path().display().to_string(), folder.path().join("map.toml"));
+    let write =
+        || depot(folder.path(), &["hil", "map", "--port", &port, "--map", &map.display().to_string()]);
+    assert_eq!(write().status.code(), Some(0));
+    let text = std::fs::read_to_string(&map)?;
+    assert!(
+        text.contains("chip_id = \"647c9e4201\"\n") && text.contains("firmware = \"HPG 1.32\""),
+        "{text}"
+    );
+    let mine = text.replace("notes = \"\"", "notes = \"roof\" # north mast").replace("HPG 1.32", "HPG 1.13");
+    std::fs::write(&map, &mine)?;
+    assert_eq!(write().status.code(), Some(0));
+    assert_eq!(std::fs::read_to_string(&map)?, mine.replace("HPG 1.13", "HPG 1.32"));
+    std::fs::write(&map, "not a map")?;
+    let refused = write();
+    assert_eq!((refused.status.code(), std::fs::read_to_string(&map)?.as_str()), (Some(2), "not a map"));
     Ok(())
 }
 

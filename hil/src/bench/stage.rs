@@ -63,7 +63,7 @@ impl Pace {
     #[must_use]
     pub fn of_twin() -> Self {
         Self {
-            observe: Duration::from_secs(5),
+            observe: Duration::from_secs(8),
             first_fix: Duration::from_secs(30),
             survey: Duration::from_secs(2),
             survey_accuracy_m: 20.0,

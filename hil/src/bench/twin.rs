@@ -11,7 +11,7 @@ use super::BenchError;
 use super::case::Fault;
 use super::clock::Clock;
 use super::map::{Fixtures, KnownPoint};
-use crate::twin::{self, Character, Control, FaultName, Faults, Options, PortKind, Sent};
+use crate::twin::{self, Character, Control, FaultName, Faults, Options, PortKind, Sent, StartKind};
 
 /// The line's speed: the first that is tried, and room for all that a base says.
 const BAUD: u32 = 115_200;
@@ -41,7 +41,8 @@ impl Twin {
         let fixed = Mode::Fixed { ecef_m: at.to_ecef(), accuracy_m: 0.01 };
         let kind = PortKind::Uart1;
         let mut character = quick.as_base(Port::Uart1, fixed);
-        // Longer than an epoch, so that it shows.
+        // It was in use before; and a fix takes longer than an epoch, so that its loss shows.
+        character.first_start = StartKind::Hot;
         character.hot_first_fix = std::time::Duration::from_millis(1_800);
         character.cold_first_fix = std::time::Duration::from_millis(3_500);
         let baud = Port::Uart1.baud_key();

@@ -36,7 +36,7 @@ fn a_file_replaces_what_it_names_and_nothing_else() {
 #[test]
 fn what_is_wrong_is_told_in_a_sentence() {
     insta::assert_snapshot!(error("[limits.line.load]\nunit = 's'\nmax = 80"), @"the limits mine.toml give line.load in s; it is measured in %");
-    insta::assert_snapshot!(error("[limits.lines.load]\nunit = '%'\nmax = 80"), @"the limits mine.toml name a case lines; the cases are line, stream, rtcm, epochs, sky, position, arp, config_kept, first_fix_hot, first_fix_cold, survey_in");
+    insta::assert_snapshot!(error("[limits.lines.load]\nunit = '%'\nmax = 80"), @"the limits mine.toml name a case lines; the cases are line, stream, rtcm, epochs, sky, position, arp, websocket_latency, ntrip_latency, silence, antenna_open, unplug, replug, soak, wrong_baud, session_replays, config_kept, first_fix_hot, first_fix_cold, survey_in");
     insta::assert_snapshot!(error("[limits.line.laod]\nunit = '%'\nmax = 80"), @"the limits mine.toml name line.laod; line measures baud, found_in, bytes, load");
     insta::assert_snapshot!(error("[limits.line.load]\nunit = '%'\nmaximum = 80"), @"the limits mine.toml can't be read: line 3: unknown field `maximum`, expected one of `unit`, `min`, `max`, `marginal`");
     insta::assert_snapshot!(error("[limits.line.load]\nmax = 80"), @"the limits mine.toml can't be read: line 1: missing field `unit`");
@@ -45,7 +45,7 @@ fn what_is_wrong_is_told_in_a_sentence() {
     insta::assert_snapshot!(error("[limits.line.load]\nunit = '%'\nmax = nan"), @"the limits mine.toml bound line.load by what is no number; give min, max or both, min below max, marginal not below 0");
     insta::assert_snapshot!(error("[limits.line.load]\nunit = '%'\nmax = 80\nmarginal = -1"), @"the limits mine.toml bound line.load with a negative margin; give min, max or both, min below max, marginal not below 0");
     insta::assert_snapshot!(error("[[quarantine]]\ncase = 'sky'\nreason = ''\nuntil = 2026-12-31"), @"the limits mine.toml have a quarantine that can't be used: the entry for sky has an empty reason; say why it fails");
-    insta::assert_snapshot!(error("[[quarantine]]\ncase = 'skies'\nreason = 'x'\nuntil = 2026-12-31"), @"the limits mine.toml name a case skies; the cases are line, stream, rtcm, epochs, sky, position, arp, config_kept, first_fix_hot, first_fix_cold, survey_in");
+    insta::assert_snapshot!(error("[[quarantine]]\ncase = 'skies'\nreason = 'x'\nuntil = 2026-12-31"), @"the limits mine.toml name a case skies; the cases are line, stream, rtcm, epochs, sky, position, arp, websocket_latency, ntrip_latency, silence, antenna_open, unplug, replug, soak, wrong_baud, session_replays, config_kept, first_fix_hot, first_fix_cold, survey_in");
     insta::assert_snapshot!(error("not toml"), @"the limits mine.toml can't be read: line 1: key with no value, expected `=`");
     let missing = Limits::load(Some(Path::new("/no/such/limits.toml")), cases::ALL).unwrap_err().to_string();
     insta::assert_snapshot!(missing, @"could not read the limits /no/such/limits.toml: No such file or directory (os error 2); check --limits");

@@ -1,5 +1,7 @@
 //! From the byte to whoever is told: a console by WebSocket, a rover by NTRIP.
 
+use std::time::Duration;
+
 use rtk_reader::Timestamp;
 use wire::gps_status::GpsStatus;
 
@@ -16,6 +18,9 @@ const MEASURES: &[Measure] = &[
     Measure::new("p50", Unit::Milliseconds, "half of them took no longer"),
     Measure::new("p99", Unit::Milliseconds, "99 of 100 took no longer"),
 ];
+
+/// What a rover was given last is told to consoles by then.
+const TOLD: Duration = Duration::from_secs(1);
 
 pub const WEBSOCKET: Case = Case {
     name: "websocket_latency",
@@ -53,7 +58,7 @@ async fn to_rover(stage: &mut Stage) -> Result<Outcome, BenchError> {
     };
     begin(hands);
     let (seen, statuses) =
-        tokio::join!(ntrip::listen(url, span, clock), listen(&mut console, clock.now() + span));
+        tokio::join!(ntrip::listen(url, span, clock), listen(&mut console, clock.now() + span + TOLD));
     let seen = seen?;
     let latencies = match departures(stage) {
         Some(departures) => departures.to_frames(&seen),

@@ -1,7 +1,7 @@
 //! A wrong speed is named, and the right one with it.
 
 use super::super::case::{Case, Measure, Measured, Need, Outcome, Running};
-use super::super::{Unit, stage::Stage};
+use super::super::{BenchError, Unit, stage::Stage};
 
 pub const CASE: Case = Case {
     name: "wrong_baud",
@@ -26,6 +26,9 @@ fn run(stage: &mut Stage) -> Running<'_> {
         };
         let wrong = SPEEDS.into_iter().find(|speed| *speed != right).unwrap_or_default();
         let (code, said) = stage.depot_that_ends(&["--baud".to_owned(), wrong.to_string()]).await?;
+        if !stage.port.exists() {
+            return Err(BenchError::PortLost { port: stage.port.clone() });
+        }
         Ok(Outcome::Measured(vec![
             Measured::yes("named", said.contains(&format!("at {right} Bd"))),
             Measured::new("exit_code", f64::from(code.unwrap_or(-1))),

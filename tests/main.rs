@@ -7,6 +7,8 @@ mod discovery;
 mod dispatch;
 #[cfg(unix)]
 mod hil_gpsd;
+#[cfg(unix)]
+mod hil_tools;
 mod house;
 mod mutations;
 mod play;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::{Output, Stdio};
+use std::time::Duration;
 
 use hil::twin::{Character, Control, Fault, FaultName, Faults, Options, PortKind, Twin};
 use rtk_reader::receiver::{Item, KeyId};
@@ -28,8 +29,11 @@ impl Bench {
     }
 
     fn at(kind: PortKind, baud: u32) -> Self {
+        Self::of(Character::quick(), kind, baud)
+    }
+
+    fn of(mut character: Character, kind: PortKind, baud: u32) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut character = Character::quick();
         character.saved.push(Item { key: UART1_BAUD, value: baud.into() });
         let link = Some(folder.path().join("receiver"));
         let twin = Twin::start(Options { character, kind, link }).expect("a twin");
@@ -115,6 +119,20 @@ fn a_surveyed_base_keeps_its_position_over_a_power_cycle_and_becomes_a_rover_aga
     assert_eq!(bench.done(&["show"]), base);
     bench.done(&["restore", &kept[0]]);
     assert!(bench.is_as_in(&kept[0]));
+}
+
+#[test]
+fn a_survey_in_without_a_fix_has_no_position_to_show() {
+    let blind = Character { cold_first_fix: Duration::from_secs(3_600), ..Character::quick() };
+    let bench = Bench::of(blind, PortKind::Usb, BAUD);
+    bench.done(&["base", "--survey-in", "60s,2"]);
+    let shown = bench.done(&["show"]);
+    assert!(
+        shown.contains("survey-in of at least 60 s to 2000 mm; running, without a position yet\n"),
+        "{shown}"
+    );
+    let refused = bench.configure(&["base", "--keep-surveyed"]);
+    assert!(!refused.status.success() && stderr(&refused).contains("survey-in"), "{}", stderr(&refused));
 }
 
 #[test]

@@ -79,11 +79,15 @@ fn mode(receiver: &Snapshot, text_of: &impl Fn(u32) -> String) -> String {
                     (false, false) => "not begun",
                 };
                 let [x, y, z] = found.mean_ecef_m;
-                let _ = write!(
-                    text,
-                    "; {state}: {} s, {:.4} m, ECEF {x:.4}, {y:.4}, {z:.4} m",
-                    found.duration_s, found.mean_accuracy_m
-                );
+                // Before the first fix its figures mean nothing.
+                let _ = match found.observations {
+                    0 => write!(text, "; {state}, without a position yet"),
+                    _ => write!(
+                        text,
+                        "; {state}: {} s, {:.4} m, ECEF {x:.4}, {y:.4}, {z:.4} m",
+                        found.duration_s, found.mean_accuracy_m
+                    ),
+                };
             }
             text
         }

@@ -2,13 +2,13 @@
 
 #![expect(clippy::print_stderr, reason = "a skip must be seen")]
 
+#[cfg(unix)]
+pub mod browser;
 /// A u-blox with layers and faults, the one the machines that set receivers up are tested with.
 #[cfg(unix)]
 #[path = "../../rtk-reader/tests/receiver/model.rs"]
 #[expect(dead_code, clippy::unwrap_used, reason = "its other half drives it without a line; a test's helper")]
 pub mod model;
-#[cfg(unix)]
-pub mod browser;
 #[cfg(unix)]
 pub mod receiver;
 #[cfg(unix)]

@@ -312,7 +312,9 @@ fn strongest(bands: &mut Bands, band: &'static str, cn0_dbhz: f64) {
     if cn0_dbhz > 0.0 && cn0_dbhz.is_finite() {
         match bands.binary_search_by(|told| told.band.as_ref().cmp(band)) {
             Ok(at) => {
-                bands.get_mut(at).into_iter().for_each(|told| told.cn0_dbhz = told.cn0_dbhz.max(cn0_dbhz))
+                if let Some(told) = bands.get_mut(at) {
+                    told.cn0_dbhz = told.cn0_dbhz.max(cn0_dbhz);
+                }
             }
             Err(at) => bands.insert(at, Signal { band: band.into(), cn0_dbhz }),
         }

@@ -108,21 +108,21 @@ impl Lane {
         }
     }
 
-    pub fn output(&mut self, at: Timestamp, seq: u64, output: Output, tally: &mut Tally) {
+    pub fn output(&mut self, at: Timestamp, seq: u64, output: &Output, tally: &mut Tally) {
         self.step(at, seq);
-        if let Output::Join { conn, path } = &output
+        if let Output::Join { conn, path } = output
             && tally.only.as_ref().is_some_and(|only| only.conn == Some(*conn))
         {
             self.hears = Some(path.clone());
         }
-        if self.unmatched.is_empty() && self.comes_next(seq, &output, tally) {
+        if self.unmatched.is_empty() && self.comes_next(seq, output, tally) {
             self.matched += 1;
         } else if self.dead || self.unmatched.len() >= MAX_UNMATCHED {
-            if self.is_seen(at, Some(&output), tally) {
+            if self.is_seen(at, Some(output), tally) {
                 tally.count(DifferenceKind::Missing);
             }
         } else {
-            self.unmatched.push((seq, output));
+            self.unmatched.push((seq, output.clone()));
         }
     }
 

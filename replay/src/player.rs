@@ -18,6 +18,7 @@
 //! and an input before which it should have been woken, are differences. What can't be seen is a machine that
 //! now asks a little earlier than the recorded wake-up and then does the same: a live shell is late, too.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::sync::Arc;
@@ -237,11 +238,13 @@ fn run<'r>(mut events: impl shared::Source, factory: &Factory, plan: &Plan<'r>) 
         endless: None,
     };
     let mut cut = false;
-    while let Some(event) = events.next() {
+    loop {
+        let read_bytes = events.read_bytes();
+        let Some(event) = events.next_event() else { break };
         match event {
             Ok(event) => {
                 if event.seq.is_multiple_of(WATCH_EVENTS) {
-                    (plan.watch)(events.read_bytes());
+                    (plan.watch)(read_bytes);
                 }
                 if run.first_at.is_none() {
                     run.first_at = Some(event.at);
@@ -282,43 +285,43 @@ fn run<'r>(mut events: impl shared::Source, factory: &Factory, plan: &Plan<'r>) 
 /// Takes one event; the inner error ends the replay there.
 fn step(
     lanes: &mut BTreeMap<Arc<str>, Lane>,
-    event: Recorded,
+    event: Cow<'_, Recorded>,
     factory: &Factory,
     run: &mut Run<'_>,
 ) -> Result<Result<(), Lossy>, ReplayError> {
-    let Recorded { seq, at, service, body } = event;
+    let Recorded { seq, at, ref service, ref body } = *event;
     let tally = &mut run.tally;
-    match body {
+    match *body {
         Body::Session(_) | Body::Proxy(_) => return Ok(Ok(())),
         Body::Gap(lost) if tally.inputs == 0 => return Ok(Err(Lossy::MidLife { lost, seq })),
         Body::Gap(lost) => return Ok(Err(Lossy::Gap { lost, at: since(at, run.first_at), seq })),
-        Body::Start(start) => {
-            if let Some(mut earlier) = lanes.remove(&service) {
+        Body::Start(ref start) => {
+            if let Some(mut earlier) = lanes.remove(service) {
                 earlier.settle(false, tally);
                 run.endless.get_or_insert_with(|| service.clone());
             }
-            let machine = match factory(&service, &start) {
+            let machine = match factory(service, start) {
                 Ok(machine) => machine,
                 // The others can still be replayed.
                 Err(unknown @ BuildError::Unknown { .. }) => {
-                    if run.passed_over.insert(service) {
+                    if run.passed_over.insert(service.clone()) {
                         run.unknown.push(unknown);
                     }
                     return Ok(Ok(()));
                 }
                 Err(error) => return Err(error.into()),
             };
-            run.notes.extend(machines::notes(&service, &start));
-            run.versions.insert(start.version);
+            run.notes.extend(machines::notes(service, start));
+            run.versions.insert(start.version.clone());
             let lane = Lane::start(service.clone(), machine, at, seq, &start.state, tally);
-            lanes.insert(service, lane);
+            lanes.insert(service.clone(), lane);
             run.services = run.services.saturating_add(1);
             return Ok(Ok(()));
         }
         _ => {}
     }
-    let Some(lane) = lanes.get_mut(&service) else {
-        if run.passed_over.contains(&service) {
+    let Some(lane) = lanes.get_mut(service) else {
+        if run.passed_over.contains(service) {
             return Ok(Ok(()));
         }
         return Ok(Err(Lossy::NoStart { service: service.to_string(), seq }));
@@ -327,11 +330,16 @@ fn step(
         return Ok(Err(Lossy::Backwards { service: service.to_string(), seq }));
     }
     match body {
-        Body::In(input) => lane.input(at, seq, input, tally),
         Body::Out(output) => lane.output(at, seq, output, tally),
         Body::End(state) => {
-            lane.end(at, seq, &state, tally);
-            lanes.remove(&service);
+            lane.end(at, seq, state, tally);
+            lanes.remove(service);
+        }
+        // The machine keeps what it is given.
+        Body::In(_) => {
+            if let Body::In(input) = event.into_owned().body {
+                lane.input(at, seq, input, tally);
+            }
         }
         Body::Session(_) | Body::Proxy(_) | Body::Gap(_) | Body::Start(_) => {}
     }

@@ -1,5 +1,6 @@
 //! One reading of a session for two runs of it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::Scope;
@@ -12,12 +13,19 @@ const BATCH_EVENTS: usize = 256;
 const QUEUE_BATCHES: usize = 16;
 
 /// Where a run has its events from.
-pub trait Source: Iterator<Item = Result<Recorded, Problem>> {
+pub trait Source {
+    /// The next event, which two runs may share.
+    fn next_event(&mut self) -> Option<Result<Cow<'_, Recorded>, Problem>>;
+
     /// How far the file has been read.
     fn read_bytes(&self) -> u64;
 }
 
 impl Source for Events {
+    fn next_event(&mut self) -> Option<Result<Cow<'_, Recorded>, Problem>> {
+        Some(self.next()?.map(Cow::Owned))
+    }
+
     fn read_bytes(&self) -> u64 {
         Self::read_bytes(self)
     }
@@ -26,14 +34,14 @@ impl Source for Events {
 /// What a thread has read.
 pub struct Shared {
     batches: Receiver<Batch>,
-    batch: Arc<[Recorded]>,
+    batch: Arc<Vec<Recorded>>,
     at: usize,
     problem: Option<Problem>,
     read_bytes: u64,
 }
 
 struct Batch {
-    events: Arc<[Recorded]>,
+    events: Arc<Vec<Recorded>>,
     /// What ended the reading, after them; told to one of the two, since it can't be had twice.
     problem: Option<Problem>,
     read_bytes: u64,
@@ -60,7 +68,7 @@ fn forward(mut events: Events, first: SyncSender<Batch>, second: SyncSender<Batc
                 None => ended = true,
             }
         }
-        let (batch, read_bytes): (Arc<[Recorded]>, _) = (batch.into(), events.read_bytes());
+        let (batch, read_bytes) = (Arc::new(batch), events.read_bytes());
         for (to, problem) in [(&mut first, problem), (&mut second, None)] {
             let batch = Batch { events: batch.clone(), problem, read_bytes };
             if to.as_ref().is_some_and(|to| to.send(batch).is_err()) {
@@ -72,29 +80,23 @@ fn forward(mut events: Events, first: SyncSender<Batch>, second: SyncSender<Batc
 
 impl Shared {
     fn new(batches: Receiver<Batch>) -> Self {
-        Self { batches, batch: Arc::new([]), at: 0, problem: None, read_bytes: 0 }
+        Self { batches, batch: Arc::default(), at: 0, problem: None, read_bytes: 0 }
     }
 }
 
-impl Iterator for Shared {
-    type Item = Result<Recorded, Problem>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            if let Some(event) = self.batch.get(self.at) {
-                self.at += 1;
-                return Some(Ok(event.clone()));
-            }
+impl Source for Shared {
+    fn next_event(&mut self) -> Option<Result<Cow<'_, Recorded>, Problem>> {
+        while self.at >= self.batch.len() {
             if let Some(problem) = self.problem.take() {
                 return Some(Err(problem));
             }
             let Batch { events, problem, read_bytes } = self.batches.recv().ok()?;
             (self.batch, self.at, self.problem, self.read_bytes) = (events, 0, problem, read_bytes);
         }
+        self.at += 1;
+        self.batch.get(self.at - 1).map(|event| Ok(Cow::Borrowed(event)))
     }
-}
 
-impl Source for Shared {
     fn read_bytes(&self) -> u64 {
         self.read_bytes
     }

@@ -9,6 +9,15 @@ use std::fmt;
 
 use serde::ser::{self, Serialize, Serializer};
 
+/// Appends a value as `serde_json` would write it. Map keys must be strings, and struct fields' names without
+/// anything to escape.
+///
+/// # Errors
+/// Only what the value's own [`Serialize`] refuses.
+pub fn write_json(value: &(impl Serialize + ?Sized), out: &mut Vec<u8>) -> fmt::Result {
+    value.serialize(Json::new(out))
+}
+
 /// Writes a value.
 pub(super) struct Json<'a> {
     out: &'a mut Vec<u8>,

@@ -31,6 +31,8 @@ use serde::Serialize;
 
 use crate::frame::{Frame, Protocol};
 
+pub use json::write_json;
+
 use json::Json;
 
 /// A decoded frame.

@@ -1,5 +1,7 @@
 //! gps-status: `GET /status`, `GET /health` and the frames of `/ws`.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 /// The frame consoles get on connect and on each change: `{"type":"gps_status","data":status}`.
@@ -225,7 +227,7 @@ pub struct RtcmMessage {
 #[serde(rename_all = "camelCase")]
 pub struct Satellite {
     /// `gps`, `glonass`, `galileo`, `beidou`, `qzss`, `sbas`, `navic`.
-    pub constellation: String,
+    pub constellation: Cow<'static, str>,
     /// Number within its constellation: PRN, slot; as RINEX counts (QZSS from 1, SBAS PRN − 100).
     pub number: u16,
     /// Degrees above the horizon.
@@ -243,7 +245,7 @@ pub struct Satellite {
 #[serde(rename_all = "camelCase")]
 pub struct Signal {
     /// RINEX-like band name: `L1`, `L2`, `L5`, `E1`, `E5a`, `E5b`, `B1`, `B2`…
-    pub band: String,
+    pub band: Cow<'static, str>,
     /// Carrier to noise density, dB-Hz.
     pub cn0_dbhz: f64,
 }
@@ -289,9 +291,9 @@ pub struct Antenna {
     /// RF block id: 0 is L1, 1 is L2 or L5.
     pub block: u8,
     /// `init`, `unknown`, `ok`, `short`, `open`.
-    pub state: String,
+    pub state: Cow<'static, str>,
     /// `off`, `on`, `unknown`.
-    pub power: String,
+    pub power: Cow<'static, str>,
     /// 0 (none) to 255 (strong).
     pub jamming: u8,
 }

@@ -48,12 +48,12 @@ fn base() -> GpsStatus {
         clients: Some(2),
         last_update: 1_644_309_873_088,
         satellites_in_view: vec![Satellite {
-            constellation: "gps".to_owned(),
+            constellation: "gps".into(),
             number: 5,
             elevation_deg: Some(34.0),
             azimuth_deg: Some(267.0),
             used: Some(true),
-            signals: vec![Signal { band: "L1".to_owned(), cn0_dbhz: 45.0 }],
+            signals: vec![Signal { band: "L1".into(), cn0_dbhz: 45.0 }],
         }],
         station: Some(Station {
             id: 0,
@@ -70,7 +70,7 @@ fn base() -> GpsStatus {
             software: "EXT CORE 1.00 (f10c36)".to_owned(),
             hardware: "00190000".to_owned(),
         }),
-        antennas: vec![Antenna { block: 0, state: "ok".to_owned(), power: "on".to_owned(), jamming: 9 }],
+        antennas: vec![Antenna { block: 0, state: "ok".into(), power: "on".into(), jamming: 9 }],
         errors: Errors { bad_checksum: 1, noise_bytes: 77, ..Errors::default() },
         line: Some(Line {
             device: "/dev/serial/by-id/usb-u-blox_AG_C099".to_owned(),

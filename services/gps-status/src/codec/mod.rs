@@ -15,7 +15,7 @@ use std::{collections::BTreeSet, time::Duration};
 use axum::extract::ws::Utf8Bytes;
 use kit::machine::{ConnId, Input, Machine, Output, StreamEvent, Timestamp};
 use rtk_reader::{
-    decode::decode,
+    decode::{decode, write_json},
     frame::{Counts, Frame, Framer},
 };
 use serde::{Deserialize, Serialize};
@@ -201,7 +201,7 @@ impl Codec {
                 let mut text = Vec::with_capacity(room);
                 text.extend_from_slice(FRAME_HEAD.as_bytes());
                 // Structs with text keys and numbers always can be written.
-                let _ = serde_json::to_writer(&mut text, &self.core.status());
+                let _ = write_json(&self.core.status(), &mut text);
                 text.extend_from_slice(FRAME_TAIL.as_bytes());
                 let text = Utf8Bytes::try_from(text).unwrap_or_default();
                 self.serialised = Some((version, text.clone()));

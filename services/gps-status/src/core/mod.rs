@@ -397,8 +397,8 @@ fn antenna(block: &ubx::MonRfBlock) -> Antenna {
     };
     Antenna {
         block: block.block_id,
-        state: state.to_owned(),
-        power: power.to_owned(),
+        state: state.into(),
+        power: power.into(),
         jamming: block.jamming_indicator,
     }
 }

@@ -6,7 +6,7 @@
 //! Elevation and azimuth come from NAV-SAT, then GSV; C/N0 by band from NAV-SIG, then GSV, then NAV-SAT
 //! (which has one figure, taken for the first band); used-or-not from NAV-SAT, then NAV-SIG, then GSA.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{cell::OnceCell, collections::BTreeMap, time::Duration};
 
 use kit::machine::Timestamp;
 use rtk_reader::decode::{Constellation, Message, SatelliteId, nmea, ubx};
@@ -99,6 +99,10 @@ pub struct Sky {
     used: BTreeMap<Constellation, Told<Used>>,
     nav_sat: Option<Told<ubx::NavSat>>,
     nav_sig: Option<Told<ubx::NavSig>>,
+    /// When the first of them is too old.
+    first_until: Option<Timestamp>,
+    /// What they come to, once that was asked: most statuses tell of the same sky as the one before.
+    merged: OnceCell<Vec<Satellite>>,
 }
 
 impl Sky {
@@ -108,9 +112,11 @@ impl Sky {
             Message::Nmea(sentence) => self.nmea(now, sentence),
             Message::Ubx(ubx::Packet::NavSat(m)) => {
                 self.nav_sat = Some(Told::new(now, self.nav_sat.as_ref(), m.clone()));
+                self.changed();
             }
             Message::Ubx(ubx::Packet::NavSig(m)) => {
                 self.nav_sig = Some(Told::new(now, self.nav_sig.as_ref(), m.clone()));
+                self.changed();
             }
             Message::Ubx(_) | Message::Rtcm(_) => {}
         }
@@ -118,23 +124,30 @@ impl Sky {
 
     /// Forgets what is too old; whether anything was.
     pub fn expire(&mut self, now: Timestamp) -> bool {
-        if self.next_timeout().is_none_or(|first| first > now) {
+        if self.first_until.is_none_or(|first| first > now) {
             return false;
         }
         self.groups.values_mut().for_each(|told| told.expire(now));
         self.used.values_mut().for_each(|told| told.expire(now));
         self.nav_sat.iter_mut().for_each(|told| told.expire(now));
         self.nav_sig.iter_mut().for_each(|told| told.expire(now));
+        self.changed();
         true
     }
 
     /// When [`expire`](Self::expire) will have something to do.
     pub fn next_timeout(&self) -> Option<Timestamp> {
+        self.first_until
+    }
+
+    /// A source was told, or forgotten.
+    fn changed(&mut self) {
+        self.merged.take();
         let groups = self.groups.values().filter_map(Told::until);
         let used = self.used.values().filter_map(Told::until);
         let nav_sat = self.nav_sat.as_ref().and_then(Told::until);
         let nav_sig = self.nav_sig.as_ref().and_then(Told::until);
-        groups.chain(used).chain(nav_sat).chain(nav_sig).min()
+        self.first_until = groups.chain(used).chain(nav_sat).chain(nav_sig).min();
     }
 
     /// The receiver is gone, or silent.
@@ -144,6 +157,10 @@ impl Sky {
 
     /// By constellation, then number.
     pub fn status(&self) -> Vec<Satellite> {
+        self.merged.get_or_init(|| self.merge()).clone()
+    }
+
+    fn merge(&self) -> Vec<Satellite> {
         let mut merged = BTreeMap::new();
         for seen in told(&self.nav_sat).flat_map(|m| &m.satellites) {
             if let Some(satellite) = seen.id.and_then(|id| entry(&mut merged, id)) {
@@ -182,14 +199,14 @@ impl Sky {
         if bands.is_empty() {
             strongest(&mut bands, first_band(id.constellation), merged.main_cn0_dbhz);
         }
-        let signal = |(band, cn0_dbhz): (&str, f64)| Signal { band: band.to_owned(), cn0_dbhz };
+        bands.truncate(SIGNALS);
         Satellite {
-            constellation: name(id.constellation).to_owned(),
+            constellation: name(id.constellation).into(),
             number: id.number,
             elevation_deg: merged.elevation_deg.filter(|degrees| degrees.is_finite()),
             azimuth_deg: merged.azimuth_deg.filter(|degrees| degrees.is_finite()),
             used: merged.used.or(merged.signal_used).or_else(|| self.used_by_gsa(id)),
-            signals: bands.into_iter().map(signal).take(SIGNALS).collect(),
+            signals: bands,
         }
     }
 
@@ -238,6 +255,7 @@ impl Sky {
         if self.groups.len() < GROUPS || self.groups.contains_key(&key) {
             let told = Told::new(now, self.groups.get(&key), partial.group);
             self.groups.insert(key, told);
+            self.changed();
         }
     }
 
@@ -259,6 +277,7 @@ impl Sky {
                 self.used.insert(system, Told::new(now, self.used.get(&system), used));
             }
         }
+        self.changed();
     }
 }
 
@@ -285,15 +304,19 @@ fn entry(merged: &mut BTreeMap<SatelliteId, Merged>, id: SatelliteId) -> Option<
     Some(merged.entry(id).or_default())
 }
 
-/// By name, ascending, and how strong; a handful.
-type Bands = Vec<(&'static str, f64)>;
+/// By name, ascending; a handful.
+type Bands = Vec<Signal>;
 
 /// Several signals of one band (L1 C/A and L1C) are told as the strongest; one that isn't tracked, not at all.
 fn strongest(bands: &mut Bands, band: &'static str, cn0_dbhz: f64) {
     if cn0_dbhz > 0.0 && cn0_dbhz.is_finite() {
-        match bands.binary_search_by_key(&band, |(name, _)| name) {
-            Ok(at) => bands.get_mut(at).into_iter().for_each(|(_, told)| *told = told.max(cn0_dbhz)),
-            Err(at) => bands.insert(at, (band, cn0_dbhz)),
+        match bands.binary_search_by(|told| told.band.as_ref().cmp(band)) {
+            Ok(at) => {
+                if let Some(told) = bands.get_mut(at) {
+                    told.cn0_dbhz = told.cn0_dbhz.max(cn0_dbhz);
+                }
+            }
+            Err(at) => bands.insert(at, Signal { band: band.into(), cn0_dbhz }),
         }
     }
 }

@@ -47,7 +47,7 @@ fn clients_need_a_service() {
     let (code, said) = run(&["replay", "--from", "5s", "--until", "40s", "--only", "1", SESSION]);
     assert_eq!(code, Some(0), "{said}");
     let (code, said) = run(&["replay", "--from", "10s", "--until", "20s", "--only", "1", SESSION]);
-    assert!(code == Some(4) && said.contains("so nothing is proved"), "{said}");
+    assert_eq!(code, Some(4), "{said}");
 }
 
 #[test]

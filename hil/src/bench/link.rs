@@ -108,6 +108,16 @@ pub struct Link {
     _lock: PortLock,
 }
 
+impl Drop for Link {
+    /// The claim on a tty lasts until the last copy of its descriptor is closed, and a program that is just being
+    /// started has one: it is given up in words.
+    fn drop(&mut self) {
+        // A port that is gone is nobody's.
+        #[cfg(unix)]
+        let _ = self.stream.set_exclusive(false);
+    }
+}
+
 impl Link {
     /// Locks and opens a port; what had come before is forgotten. What is read is kept where there is a journal.
     ///

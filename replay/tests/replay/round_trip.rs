@@ -121,6 +121,7 @@ fn every_kind_of_event_survives_the_file() {
         let event = StoreEvent::Committed { batch: 1, error: Some("no space left".to_owned()) };
         shell.input(1, Input::Store { event });
         shell.input(1, Input::Pong { conn: 1, token: 7 });
+        shell.input(1, Input::Caster { report: r#"{"clients":1}"#.to_owned() });
         let toy = tap.of("toy");
         toy.record(epoch(), Body::Out(Output::Ping { conn: 1, token: 7 }));
         toy.record(epoch(), Body::Out(Output::Commit { batch: 1, changes: "[]".to_owned() }));

@@ -123,7 +123,7 @@ impl Line {
     /// # Errors
     /// The port is gone.
     pub async fn read(&mut self, buffer: &mut [u8], wait: Duration) -> io::Result<usize> {
-        match read(&mut self.port.stream, buffer, wait).await {
+        match read(&mut *self.port.stream, buffer, wait).await {
             Read::Bytes(length) => Ok(length),
             Read::Silent => Ok(0),
             Read::Gone(error) => Err(error.unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into())),

@@ -88,7 +88,7 @@ where
         ask(&mut port, &mut polls, now);
         let silent_at = last_heard.saturating_add(options.timing.silence);
         let wake_at = polls.next().map_or(silent_at, |next| next.min(silent_at));
-        let length = match read(&mut port.stream, &mut buffer, wake_at.saturating_sub(now)).await {
+        let length = match read(&mut *port.stream, &mut buffer, wake_at.saturating_sub(now)).await {
             Read::Bytes(length) => length,
             Read::Silent if wake_at < silent_at => continue,
             Read::Gone(error) => {

@@ -2,6 +2,7 @@
 
 use std::{
     fmt, fs, io,
+    ops::{Deref, DerefMut},
     path::{Path, PathBuf},
 };
 
@@ -21,7 +22,7 @@ use crate::Timestamp;
 /// A port in use. Dropping it closes and unlocks it.
 #[derive(Debug)]
 pub(super) struct OpenPort {
-    pub(super) stream: SerialStream,
+    pub(super) stream: Claimed,
     pub(super) speed: Speed,
     /// USB says so; behind a bridge it can't.
     pub(super) is_ublox: bool,
@@ -32,6 +33,34 @@ pub(super) struct OpenPort {
     name: String,
     // Last: the port is closed before it is unlocked.
     lock: PortLock,
+}
+
+/// A tty that nobody else can open.
+#[derive(Debug)]
+pub(super) struct Claimed(SerialStream);
+
+impl Deref for Claimed {
+    type Target = SerialStream;
+
+    fn deref(&self) -> &SerialStream {
+        &self.0
+    }
+}
+
+impl DerefMut for Claimed {
+    fn deref_mut(&mut self) -> &mut SerialStream {
+        &mut self.0
+    }
+}
+
+impl Drop for Claimed {
+    /// The claim lasts until the last copy of the descriptor is closed, and a program that is just being started has
+    /// one: it is given up in words.
+    fn drop(&mut self) {
+        // A port that is gone is nobody's.
+        #[cfg(unix)]
+        let _ = self.0.set_exclusive(false);
+    }
 }
 
 /// A port's line speed.
@@ -180,10 +209,10 @@ fn device_of(path: &Path) -> io::Result<PathBuf> {
     if cfg!(windows) { Ok(path.to_owned()) } else { fs::canonicalize(path) }
 }
 
-fn open(root: &Path, device: &Path, baud: u32) -> Result<SerialStream, SourceError> {
+fn open(root: &Path, device: &Path, baud: u32) -> Result<Claimed, SourceError> {
     let path = device.to_owned();
     let builder = tokio_serial::new(device.to_string_lossy(), baud);
-    builder.open_native_async().map_err(|error| match error.kind {
+    builder.open_native_async().map(Claimed).map_err(|error| match error.kind {
         ErrorKind::Io(io::ErrorKind::PermissionDenied) => {
             SourceError::PermissionDenied { remedy: ports::remedy(root, device), path }
         }

@@ -16,6 +16,12 @@ pub enum BenchError {
     /// The hardware map can't be used.
     #[error(transparent)]
     Map(#[from] MapError),
+    /// Evidence is never written over.
+    #[error("{} has the evidence of another run; name another folder with --out", folder.display())]
+    NotEmpty {
+        /// As asked for.
+        folder: PathBuf,
+    },
     /// No such case.
     #[error("there is no case {name}; the cases are {}", known.join(", "))]
     UnknownCase {

@@ -37,11 +37,14 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// Makes the folder; what an earlier run left there is written over.
+    /// Makes the folder.
     ///
     /// # Errors
-    /// A folder or file that can't be made.
+    /// A folder that has the evidence of another run, or a folder or file that can't be made.
     pub fn begin(folder: &Path, now: Timestamp) -> Result<Self, BenchError> {
+        if ["record.json", "bench.log"].iter().any(|name| folder.join(name).exists()) {
+            return Err(BenchError::NotEmpty { folder: folder.to_owned() });
+        }
         std::fs::create_dir_all(folder).map_err(BenchError::file("create", folder))?;
         let create = |name: &str| {
             let path = folder.join(name);
@@ -182,6 +185,9 @@ mod tests {
             "session.0001.mcap",
         ];
         assert_eq!(record.files, names);
+        let again = Evidence::begin(&folder, Timestamp::from_secs(20)).expect_err("it has a run's evidence");
+        assert!(again.to_string().ends_with("name another folder with --out"), "{again}");
+        assert_eq!(std::fs::read(folder.join("raw.ubx")).unwrap(), b"bytes", "nothing was written over");
         assert_eq!(read(&folder).unwrap(), (record.clone(), series));
         assert_eq!(read(&folder.join("record.json")).unwrap().0, record);
         assert_eq!(std::fs::read_to_string(folder.join("bench.log")).unwrap(), "     2.345 hello\n");

@@ -59,6 +59,9 @@ pub struct Limits {
     /// Bursts that wait for a client; whoever is further behind is cut. They are shared by all clients of a
     /// mountpoint.
     pub behind_bursts: usize,
+    /// What the receiver sends is watched for so long before an outside caster is told of it, once and for as long as
+    /// the connection lasts.
+    pub learn: Duration,
     /// After a stop, how long clients may take to take what is left.
     pub shutdown: Duration,
 }
@@ -72,6 +75,7 @@ impl Default for Limits {
             request: Duration::from_secs(10),
             stall: Duration::from_secs(10),
             behind_bursts: 256,
+            learn: Duration::from_secs(3),
             shutdown: Duration::from_secs(5),
         }
     }

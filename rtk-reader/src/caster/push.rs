@@ -48,11 +48,16 @@ pub async fn run(hub: Arc<Hub>, index: usize, target: PushTarget) {
     let seed =
         u64::from_le_bytes(std::array::from_fn(|n| hub.config.key.get(n).copied().unwrap_or_default()));
     let mut backoff = Backoff::new(seed.wrapping_add(index as u64));
+    let mut learn = hub.config.limits.learn;
     loop {
         // A caster that is sent nothing hangs up; there is no sense in asking before there is something.
         let mut states = hub.states();
         tokio::select! {
             _ = states.wait_for(|(state, _)| *state == State::Serving) => {}
+            () = hub.closing.cancelled() => return,
+        }
+        tokio::select! {
+            () = sleep(std::mem::take(&mut learn)) => {}
             () = hub.closing.cancelled() => return,
         }
         let began = (hub.now)();

@@ -67,7 +67,7 @@ pub enum SourceError {
         names: Vec<String>,
     },
     /// `auto`, and no u-blox on USB.
-    #[error("no u-blox receiver on USB{}: plug it in, or name its port with --gnss", others(names))]
+    #[error("no u-blox receiver on USB{}: plug it in, or name its port", others(names))]
     NoReceiver {
         /// Ports that are there but aren't a u-blox.
         names: Vec<String>,

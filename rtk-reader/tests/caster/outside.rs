@@ -1,6 +1,8 @@
 //! Pushing to an outside caster.
 
-use rtk_reader::caster::Config;
+use std::time::Duration;
+
+use rtk_reader::caster::{Config, Limits};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -20,7 +22,9 @@ impl Outside {
     fn config(&self, query: &str) -> Config {
         let address = self.listener.local_addr().expect("bound");
         let url = format!("ntrip://base:secret@{address}/BASE1{query}");
-        Config { pushes: vec![url.parse().expect("a target")], ..Config::default() }
+        // What is told of the base is not what is tested here.
+        let limits = Limits { learn: Duration::from_millis(50), ..Limits::default() };
+        Config { pushes: vec![url.parse().expect("a target")], limits, ..Config::default() }
     }
 
     /// The next connection's head, and the connection.

@@ -120,7 +120,7 @@ async fn a_receiver_with_two_ports_is_one_receiver() {
 async fn no_receiver_is_told_with_what_is_there_instead() {
     let machine = Machine::new();
     let text = machine.auto().await.to_string();
-    assert_eq!(text, "no u-blox receiver on USB: plug it in, or name its port with --gnss");
+    assert_eq!(text, "no u-blox receiver on USB: plug it in, or name its port");
     let arduino = machine.plug("ttyACM0", "1-1", ("2341", "0043"), None, &machine.device("a"));
     let text = machine.auto().await.to_string();
     assert!(text.contains(&format!("(found: {})", arduino.display())), "{text}");

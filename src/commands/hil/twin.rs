@@ -110,7 +110,8 @@ fn now() -> Option<Instant> {
 }
 
 fn obey(control: &Control, line: &str) {
-    if line.trim().is_empty() {
+    let line = line.trim();
+    if line.is_empty() {
         return;
     }
     let order = match line.parse::<Order>() {
@@ -124,7 +125,7 @@ fn obey(control: &Control, line: &str) {
         Order::EndAll => control.end_all(),
     };
     match done {
-        Ok(()) => info!("{}: done", line.trim()),
+        Ok(()) => info!("{line}: done"),
         Err(error) => warn!("{error}"),
     }
 }

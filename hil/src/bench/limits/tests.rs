@@ -28,7 +28,7 @@ fn a_file_replaces_what_it_names_and_nothing_else() {
     assert_eq!(limits.of("line", "load", None).unwrap().marginal, 0.0);
     assert_eq!(limits.of("line", "found_in", None).unwrap().max, Some(30.0));
     assert_eq!(limits.of("rtcm", "interval_p99", Some("1230")).unwrap().max, Some(5500.0));
-    assert_eq!(limits.of("rtcm", "interval_p99", Some("1077")), None);
+    assert_eq!(limits.of("rtcm", "interval_p99", Some("1077")).unwrap().max, Some(11_000.0));
     assert_eq!(limits.of("rtcm", "gap_in_intervals", Some("1077")).unwrap().max, Some(1.8));
     assert_eq!(limits.of("line", "baud", None), None);
 }

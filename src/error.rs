@@ -314,7 +314,10 @@ fn tool_code(error: &ToolError) -> u8 {
 fn bench_code(error: &hil::bench::BenchError) -> u8 {
     use hil::bench::BenchError;
     match error {
-        BenchError::Limits(_) | BenchError::Map(_) | BenchError::UnknownCase { .. } => 2,
+        BenchError::Limits(_)
+        | BenchError::Map(_)
+        | BenchError::UnknownCase { .. }
+        | BenchError::NotEmpty { .. } => 2,
         BenchError::Source(error) => source_code(error),
         BenchError::Held { .. } => 7,
         BenchError::NotARecord { .. } => 9,

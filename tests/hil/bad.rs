@@ -143,7 +143,7 @@ fn a_failure_in_quarantine_does_not_count() -> Result<(), Failed> {
     assert_eq!((record.cases[0].verdict, record.verdict), (Verdict::Fail, Verdict::Skip), "{record:?}");
     kept(&record, &out)?;
     std::fs::write(&limits, text("2020-01-01"))?;
-    let record = bench(&plan);
+    let record = bench(&hil::bench::run::Plan { out: folder.path().join("later"), ..plan });
     let reason = record.cases[0].reason.as_deref().unwrap_or_default();
     assert_eq!(record.verdict, Verdict::Error);
     assert!(reason.starts_with("its quarantine ended on 2020-01-01 (a slow line)"), "{reason}");
@@ -164,9 +164,11 @@ fn a_limit_that_is_not_met_is_an_exit_code() -> Result<(), Failed> {
     let second = run(&["--out", &text(&bad), "--limits", &text(&limits)]);
     assert_eq!(second.status.code(), Some(110), "{second:?}");
     assert!(stdout(&second).contains("FAIL     stream"), "{second:?}");
-    assert_eq!(run(&["--case", "typo", "--out", &text(&bad)]).status.code(), Some(111));
-    let again = run(&["--out", &text(&bad), "--limits", &text(&limits)]);
-    assert_eq!(again.status.code(), Some(110));
+    let typo = folder.path().join("typo");
+    assert_eq!(run(&["--case", "typo", "--out", &text(&typo)]).status.code(), Some(111));
+    let again = run(&["--out", &text(&bad)]);
+    assert_eq!(again.status.code(), Some(2), "{again:?}");
+    assert!(String::from_utf8_lossy(&again.stderr).contains("has the evidence of another run"), "{again:?}");
     let page = folder.path().join("page.html");
     let report = depot(folder.path(), &["hil", "report", &text(&good), &text(&bad), "--html", &text(&page)]);
     assert!(stdout(&report).contains("stream: PASS before, FAIL after"), "{report:?}");

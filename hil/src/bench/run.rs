@@ -152,6 +152,7 @@ async fn all(
     let today = today(clock);
     for (n, case) in chosen.iter().enumerate() {
         progress.begins(n + 1, chosen.len(), case);
+        journal.log(&format!("{} begins", case.name));
         let done = one(case, &mut stage, &limits, today).await;
         record.receiver = Some(stage.receiver.clone());
         series.clone_from(&stage.series);
@@ -180,7 +181,11 @@ async fn one(case: &'static Case, stage: &mut Stage, limits: &Limits, today: Day
             stage.journal.log(&format!("{} is tried again: {error}", case.name));
             first_error = Some(error.to_string());
             stage.clear();
-            attempt(case, stage).await
+            match attempt(case, stage).await {
+                // That it can't be opened now says less than that it was lost.
+                Err(_) if matches!(error, BenchError::PortLost { .. }) => Err(error),
+                again => again,
+            }
         }
         done => done,
     };

@@ -83,7 +83,10 @@ impl Refusal {
     /// The whole answer; without a request it is told as to rev 1, whose clients read HTTP here, too.
     #[must_use]
     pub fn answer(self, request: Option<&Request>, date: &str) -> String {
-        let rev = request.map_or(Rev::One, |request| request.rev);
+        let rev = match (self, request) {
+            (Self::Bad(RequestError::Method(rev)), _) => rev,
+            (_, request) => request.map_or(Rev::One, |request| request.rev),
+        };
         let (status, text) = match self {
             Self::Unauthorized => {
                 ("401 Unauthorized", "A user and password for this mountpoint, please.".into())
@@ -102,7 +105,7 @@ impl Refusal {
             Self::Bad(RequestError::TooLong) => {
                 ("431 Request Header Fields Too Large", sentence(RequestError::TooLong))
             }
-            Self::Bad(RequestError::Method) => ("405 Method Not Allowed", sentence(RequestError::Method)),
+            Self::Bad(error @ RequestError::Method(_)) => ("405 Method Not Allowed", sentence(error)),
             Self::Bad(error) => ("400 Bad Request", sentence(error)),
         };
         let (protocol, version) = match rev {
@@ -114,7 +117,7 @@ impl Refusal {
             // A realm is quoted; a mountpoint of ours needs no escape.
             Self::Unauthorized => format!("WWW-Authenticate: Basic realm=\"/{}\"\r\n", plain(mountpoint)),
             Self::TooManyFailures | Self::Full => "Retry-After: 60\r\n".to_owned(),
-            Self::Bad(RequestError::Method) => "Allow: GET\r\n".to_owned(),
+            Self::Bad(RequestError::Method(_)) => "Allow: GET\r\n".to_owned(),
             _ => String::new(),
         };
         let length = text.len() + 2;
@@ -180,12 +183,17 @@ mod tests {
         "#);
         let other = Refusal::NotFound.answer(Some(&request(Rev::Two, false)), DATE);
         assert!(other.starts_with("HTTP/1.1 404 Not Found\r\nNtrip-Version: Ntrip/2.0\r\n"), "{other}");
+        let method = Refusal::Bad(RequestError::Method(Rev::Two)).answer(None, DATE);
+        assert!(
+            method.starts_with("HTTP/1.1 405 Method Not Allowed\r\nNtrip-Version: Ntrip/2.0\r\n"),
+            "{method}"
+        );
         for (refusal, status) in [
             (Refusal::Full, "503 "),
             (Refusal::TooManyFailures, "429 "),
             (Refusal::TooLate, "408 "),
             (Refusal::Bad(RequestError::TooLong), "431 "),
-            (Refusal::Bad(RequestError::Method), "405 "),
+            (Refusal::Bad(RequestError::Method(Rev::One)), "405 "),
             (Refusal::Bad(RequestError::NotHttp), "400 "),
         ] {
             let told = refusal.answer(None, DATE);

@@ -64,9 +64,9 @@ pub enum RequestError {
     /// Not HTTP.
     #[error("this is not an NTRIP request: send GET /MOUNTPOINT HTTP/1.1 and an empty line")]
     NotHttp,
-    /// Not GET.
+    /// Not GET, of a client of this revision.
     #[error("only GET is answered here: this caster takes no streams from others")]
-    Method,
+    Method(Rev),
 }
 
 /// A head as it comes, in whatever pieces.
@@ -112,17 +112,18 @@ impl Head {
 }
 
 fn read(parsed: &httparse::Request<'_, '_>) -> Result<Request, RequestError> {
-    // Methods are case-sensitive in HTTP; a client that writes `get` means it all the same.
-    if !parsed.method.is_some_and(|method| method.eq_ignore_ascii_case("GET")) {
-        return Err(RequestError::Method);
-    }
     let header = |name: &str| {
         let found = parsed.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name))?;
         Some(String::from_utf8_lossy(found.value).trim().to_owned())
     };
     let version = header("Ntrip-Version").unwrap_or_default().to_ascii_lowercase();
+    let rev = if version.starts_with("ntrip/2") { Rev::Two } else { Rev::One };
+    // Methods are case-sensitive in HTTP; a client that writes `get` means it all the same.
+    if !parsed.method.is_some_and(|method| method.eq_ignore_ascii_case("GET")) {
+        return Err(RequestError::Method(rev));
+    }
     Ok(Request {
-        rev: if version.starts_with("ntrip/2") { Rev::Two } else { Rev::One },
+        rev,
         http_1_0: parsed.version == Some(0),
         mountpoint: mountpoint(parsed.path.unwrap_or_default()),
         credentials: header("Authorization").and_then(|value| basic(&value)),
@@ -215,7 +216,9 @@ mod tests {
     fn what_is_no_request_is_refused_as_soon_as_that_is_clear() {
         assert_eq!(parse("\x16\x03\x01\x02"), Err(RequestError::NotHttp));
         assert_eq!(parse("SOURCE secret /ROVER\r\n\r\n"), Err(RequestError::NotHttp));
-        assert_eq!(parse("POST /ROVER HTTP/1.1\r\n\r\n"), Err(RequestError::Method));
+        assert_eq!(parse("POST /ROVER HTTP/1.1\r\n\r\n"), Err(RequestError::Method(Rev::One)));
+        let two = "HEAD /ROVER HTTP/1.1\r\nNtrip-Version: Ntrip/2.0\r\n\r\n";
+        assert_eq!(parse(two), Err(RequestError::Method(Rev::Two)));
         assert_eq!(parse(&format!("GET /{} ", "x".repeat(HEAD_BYTES))), Err(RequestError::TooLong));
         assert_eq!(
             parse(&format!("GET / HTTP/1.1\r\n{}", "a: b\r\n".repeat(HEADERS + 1))),
